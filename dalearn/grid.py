@@ -1,0 +1,97 @@
+"""Cells, patches and columns.
+
+A column is a (cell, patch) pair with a positive fraction.  The land model sees columns; operators and the
+filter see cells.  ``Grid`` knows which column belongs to which cell and averages columns to cells.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+PATCH_COUNT = 12
+PATCH_NAMES = (
+    "bare soil",
+    "rock",
+    "permanent snow",
+    "deciduous broadleaf trees",
+    "needleleaf trees",
+    "tropical evergreen trees",
+    "C3 crops",
+    "C4 crops",
+    "irrigated crops",
+    "C3 grassland",
+    "C4 grassland",
+    "wetlands and parks",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Where the cells are and which columns they hold.
+
+    Shapes: ``latitude``, ``longitude`` (cell,) degrees; ``cell_of_column`` (column,) index of the cell,
+    ascending; ``patch_of_column`` (column,) SURFEX patch number 1..12; ``fraction`` (column,) of the land
+    area of the cell, summing to 1 in every cell.
+    """
+
+    latitude: np.ndarray
+    longitude: np.ndarray
+    cell_of_column: Tensor
+    patch_of_column: Tensor
+    fraction: Tensor
+
+    @property
+    def cell_count(self) -> int:
+        return len(self.latitude)
+
+    @property
+    def column_count(self) -> int:
+        return len(self.cell_of_column)
+
+    @cached_property
+    def slot_count(self) -> int:
+        """Largest number of patches in one cell."""
+        return int(torch.bincount(self.cell_of_column.cpu(), minlength=self.cell_count).max())
+
+    @cached_property
+    def column_of_slot(self) -> Tensor:
+        """(slot, cell) column index of the s-th patch of each cell; ``column_count`` where there is none."""
+        table = torch.full((self.slot_count, self.cell_count), self.column_count, dtype=torch.long)
+        filled = [0] * self.cell_count
+        for column, cell in enumerate(self.cell_of_column.tolist()):
+            table[filled[cell], cell] = column
+            filled[cell] += 1
+        return table.to(self.cell_of_column.device)
+
+    def to_slots(self, values: Tensor, fill: float = 0.0) -> Tensor:
+        """Columns ``(..., column)`` laid out per cell as ``(..., slot, cell)``; ``fill`` where no patch is."""
+        padding = values.new_full((*values.shape[:-1], 1), fill)
+        return torch.cat([values, padding], dim=-1)[..., self.column_of_slot]
+
+    def from_slots(self, values: Tensor) -> Tensor:
+        """The inverse of ``to_slots``: ``(..., slot, cell)`` back to ``(..., column)``."""
+        flat = values.flatten(-2)
+        position = torch.arange(self.slot_count * self.cell_count, device=values.device)
+        of_column = position.new_zeros(self.column_count + 1)
+        of_column[self.column_of_slot.flatten()] = position
+        return flat[..., of_column[:-1]]
+
+    def cell_mean(self, values: Tensor) -> Tensor:
+        """Fraction-weighted mean ``(..., column) -> (..., cell)``; a sum over slots, so deterministic."""
+        return self.to_slots(values * self.fraction.to(values.dtype)).sum(dim=-2)
+
+    def to_columns(self, values: Tensor) -> Tensor:
+        """The value of its cell for every column, ``(..., cell) -> (..., column)``."""
+        return values[..., self.cell_of_column]
+
+    def to(self, device: torch.device | str) -> "Grid":
+        return Grid(
+            latitude=self.latitude,
+            longitude=self.longitude,
+            cell_of_column=self.cell_of_column.to(device),
+            patch_of_column=self.patch_of_column.to(device),
+            fraction=self.fraction.to(device),
+        )
