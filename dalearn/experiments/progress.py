@@ -1,0 +1,73 @@
+"""Progress of a long stage: a bar with rate and remaining time on a terminal, log lines elsewhere."""
+
+import logging
+import sys
+import time
+from types import TracebackType
+
+from tqdm import tqdm
+
+logger = logging.getLogger("dalearn")
+
+
+def clock(seconds: float) -> str:
+    """A duration as people read it: ``45 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+class Progress:
+    """Counts ``unit`` up to ``total``; use as a context manager.
+
+    ``done`` is what an earlier, interrupted run already finished: it counts towards the total but not
+    towards the rate.  Away from a terminal one log line is written every ``every`` seconds.
+    """
+
+    def __init__(self, label: str, total: int, unit: str, *, done: int = 0, every: float = 20.0) -> None:
+        self.label, self.total, self.unit, self.done, self.every = label, total, unit, done, every
+        self._first = done
+        self._started = self._reported = time.monotonic()
+        self._bar: tqdm | None = None
+        if sys.stderr.isatty():
+            self._bar = tqdm(
+                total=total, initial=done, desc=label, unit=f" {unit}", file=sys.stderr, leave=False, dynamic_ncols=True
+            )
+
+    def update(self, count: int = 1) -> None:
+        self.done += count
+        if self._bar is not None:
+            self._bar.update(count)
+            return
+        now = time.monotonic()
+        if now - self._reported >= self.every and self.done < self.total:
+            self._reported = now
+            logger.info(self.line())
+
+    def line(self) -> str:
+        """The state of affairs in one line."""
+        rate = (self.done - self._first) / max(time.monotonic() - self._started, 1e-9)
+        share = 100.0 * self.done / max(self.total, 1)
+        text = f"{self.label}: {share:.0f} % ({self.done}/{self.total} {self.unit})"
+        if rate > 0.0:
+            text += f", {rate:.3g} {self.unit}/s, {clock((self.total - self.done) / rate)} left"
+        return text
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+class LogHandler(logging.StreamHandler):
+    """Log lines on standard error that do not tear a progress bar apart."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tqdm.write(self.format(record), file=sys.stderr)
