@@ -1,0 +1,332 @@
+"""netCDF files: read with clear errors, written whole or not at all.
+
+A reader gets plain arrays with NaN where the file has nothing, never masked arrays.  A writer works on a
+temporary file beside the final one and renames it at the end, so a file with its final name is complete.
+Long series grow in ``<name>.part`` (``TimeSeriesWriter``) and survive a killed process.
+
+netCDF and HDF5 are not thread-safe: call this module from one thread.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+
+import dalearn
+from dalearn.errors import InputError
+from dalearn.variables import VARIABLES
+
+CONVENTIONS = "CF-1.11"
+TIME_UNITS = "seconds since 1970-01-01 00:00:00"
+EPOCH = np.datetime64("1970-01-01T00:00:00", "s")
+FILL_THRESHOLD = 1.0e19  # SURFEX writes 1e20 for undefined, often without declaring it
+
+_SECONDS = {"second": 1, "sec": 1, "s": 1, "minute": 60, "min": 60, "hour": 3600, "hr": 3600, "h": 3600,
+            "day": 86400, "d": 86400}  # fmt: skip
+_TIME_PATTERN = re.compile(
+    r"(?P<unit>[a-z]+?)s?\s+since\s+(?P<date>\d{4}-\d{1,2}-\d{1,2})"
+    r"(?:[ T]+(?P<hour>\d{1,2}):(?P<minute>\d{1,2})(?::(?P<second>\d{1,2})(?:\.\d*)?)?)?"
+    r"\s*(?:UTC|GMT|Z|[+-]00(?::?00)?)?",
+    re.IGNORECASE,
+)
+_CLASSIC_FORMATS = ("NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET", "NETCDF3_64BIT_DATA")
+
+
+@contextmanager
+def reading(path: Path | str) -> Iterator[netCDF4.Dataset]:
+    """A netCDF file open for reading.
+
+    Raises InputError when the file is absent, is not netCDF, is an unpacked archive, or is damaged.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); correct the path or its permissions") from error
+    if magic == b"PK\x03\x04":
+        raise InputError(f"{path}: this is a zip archive, not netCDF: unzip it first")
+    try:
+        with netCDF4.Dataset(path) as dataset:
+            dataset.set_always_mask(False)
+            _refuse_short_file(path, dataset)
+            yield dataset
+    except (OSError, RuntimeError) as error:
+        if "NetCDF:" not in str(error):
+            raise
+        if "Unknown file format" in str(error):
+            raise InputError(f"{path}: not a netCDF file; give a netCDF-3 or netCDF-4 file") from error
+        raise InputError(f"{path}: cut short or damaged ({error}); copy or produce it again") from error
+
+
+def _refuse_short_file(path: Path, dataset: netCDF4.Dataset) -> None:
+    """A netCDF-3 file that is cut short opens without an error and reads as zeros."""
+    if dataset.data_model in _CLASSIC_FORMATS:
+        expected = sum(variable.size * variable.dtype.itemsize for variable in dataset.variables.values())
+        if path.stat().st_size < expected:
+            raise InputError(
+                f"{path}: cut short, {path.stat().st_size} bytes instead of at least {expected}; "
+                "copy or produce it again"
+            )
+
+
+def require(dataset: netCDF4.Dataset, *names: str) -> None:
+    """Raise InputError naming the first variable that the file lacks."""
+    for name in names:
+        if name not in dataset.variables:
+            present = ", ".join(sorted(dataset.variables)) or "nothing"
+            raise InputError(f"{dataset.filepath()}: variable {name} is missing; add it (the file has {present})")
+
+
+def read_values(dataset: netCDF4.Dataset, name: str, index: Any = slice(None), dtype: Any = np.float64) -> np.ndarray:
+    """The values of a variable as floats, NaN where the file has none (fill values, 1e20)."""
+    require(dataset, name)
+    values = np.ma.filled(np.ma.asarray(dataset[name][index]).astype(dtype), np.nan)
+    return np.where(np.abs(values) < FILL_THRESHOLD, values, np.array(np.nan, dtype))
+
+
+def read_time(dataset: netCDF4.Dataset, name: str = "time") -> np.ndarray:
+    """A CF time variable as datetime64[s] in UTC, rounded to the second.
+
+    Raises InputError for undefined times, a calendar other than the real one or units that are not
+    "<unit> since <date>".
+    """
+    require(dataset, name)
+    variable = dataset[name]
+    where = f"{dataset.filepath()}: {name}"
+    units = str(getattr(variable, "units", ""))
+    match = _TIME_PATTERN.fullmatch(units.strip())
+    if match is None or match["unit"].lower() not in _SECONDS:
+        raise InputError(f'{where} has units "{units}"; write them as "hours since 2007-01-01 00:00:00" in UTC')
+    calendar = str(getattr(variable, "calendar", "standard")).lower()
+    if calendar not in ("standard", "gregorian", "proleptic_gregorian"):
+        raise InputError(f"{where} uses the {calendar} calendar; convert the file to the standard calendar")
+    numbers = np.ma.filled(np.ma.asarray(variable[:]).astype(np.float64), np.nan)
+    if not np.isfinite(numbers).all():
+        raise InputError(f"{where} is undefined at index {int(np.argmin(np.isfinite(numbers)))}; give every time")
+    year, month, day = (int(part) for part in match["date"].split("-"))
+    hour, minute, second = (int(match[part] or 0) for part in ("hour", "minute", "second"))
+    origin = np.datetime64(f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}", "s")
+    return origin + np.rint(numbers * _SECONDS[match["unit"].lower()]).astype("timedelta64[s]")
+
+
+@contextmanager
+def _write_errors(path: Path, of_system: bool = True) -> Iterator[None]:
+    """Turn a failure to write, of netCDF and if wished of the system, into one line for the user."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        if "NetCDF:" not in str(error) and not (of_system and isinstance(error, OSError)):
+            raise
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: cannot be written ({reason}); {_mend(path)}") from error
+
+
+def _mend(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f"{path.parent} is not a directory, choose another"
+    free = shutil.disk_usage(path.parent).free / 2**30
+    return f"{free:.1f} GiB are free there: make room or choose another directory"
+
+
+def _create(path: Path, attributes: Mapping[str, Any]) -> netCDF4.Dataset:
+    path.open("wb").close()  # the operating system says why it refuses, netCDF always says "permission denied"
+    dataset = netCDF4.Dataset(path, "w")
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    written = {"source": f"dalearn {dalearn.__version__}", "history": f"{now} written by dalearn"}
+    dataset.setncatts({**written, **attributes, "Conventions": CONVENTIONS})
+    return dataset
+
+
+@contextmanager
+def writing(path: Path | str, attributes: Mapping[str, Any] | None = None) -> Iterator[netCDF4.Dataset]:
+    """A netCDF-4 file to be filled; it takes the name ``path`` when the block ends without an error.
+
+    ``attributes`` are global attributes (title, provenance); Conventions, source and history are added.
+    Raises InputError when the file cannot be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with _write_errors(path):
+            dataset = _create(temporary, attributes or {})
+        with _write_errors(path, of_system=False), dataset:
+            yield dataset
+        with _write_errors(path):
+            os.replace(temporary, path)
+    finally:
+        if temporary.is_file():
+            temporary.unlink()
+
+
+def create_variable(
+    dataset: netCDF4.Dataset,
+    name: str,
+    dimensions: Sequence[str],
+    dtype: Any = "f4",
+    *,
+    attributes: Mapping[str, Any] | None = None,
+    chunks: Sequence[int] | None = None,
+) -> netCDF4.Variable:
+    """A compressed variable with the CF attributes of the variable table; floats get NaN as fill value."""
+    variable = dataset.createVariable(
+        name,
+        dtype,
+        tuple(dimensions),
+        compression="zlib" if dimensions else None,
+        complevel=1,
+        chunksizes=chunks,
+        fill_value=np.nan if np.dtype(dtype).kind == "f" else None,
+    )
+    known = VARIABLES[name].attributes if name in VARIABLES else {}
+    variable.setncatts({**known, **(attributes or {})})
+    return variable
+
+
+def create_cells(dataset: netCDF4.Dataset, latitude: np.ndarray, longitude: np.ndarray) -> None:
+    """The dimension ``cell`` with its coordinates, degrees north and east."""
+    dataset.createDimension("cell", len(latitude))
+    for name, unit, values in (("latitude", "degrees_north", latitude), ("longitude", "degrees_east", longitude)):
+        variable = create_variable(dataset, name, ("cell",), "f8")
+        variable.setncatts({"standard_name": name, "long_name": f"{name} of the cell centre", "units": unit})
+        variable[:] = values
+
+
+def create_time(
+    dataset: netCDF4.Dataset, dimension: str = "time", name: str = "time", chunks: Sequence[int] | None = None
+) -> netCDF4.Variable:
+    """A CF time variable on an existing dimension, to be filled with ``seconds``."""
+    attributes = {"standard_name": "time", "long_name": "time (UTC)", "units": TIME_UNITS, "calendar": "standard"}
+    return create_variable(dataset, name, (dimension,), "i8", attributes=attributes, chunks=chunks)
+
+
+def seconds(times: np.ndarray) -> np.ndarray:
+    """datetime64 as the numbers of a variable made by ``create_time``."""
+    return (np.asarray(times).astype("datetime64[s]") - EPOCH).astype(np.int64)
+
+
+class TimeSeriesWriter:
+    """A file of ``(time, cell)`` float32 series that grows block by block in ``<path>.part``.
+
+    Every block is on disk when ``append`` returns.  As a context manager it renames the file to ``path``
+    when the block ends; after an error the part stays, and a writer made with ``resume_after`` continues
+    it: rows up to and including that time are kept, later ones are written again.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        variables: Sequence[str] | Mapping[str, Mapping[str, Any]],
+        latitude: np.ndarray,
+        longitude: np.ndarray,
+        *,
+        attributes: Mapping[str, Any] | None = None,
+        rows_per_block: int = 24,
+        resume_after: np.datetime64 | None = None,
+    ) -> None:
+        """``variables``: names of the variable table, or name -> further CF attributes; ``latitude`` and
+        ``longitude`` (cell,) degrees; ``rows_per_block`` is the number of rows usually appended at once (the
+        chunk length on disk).  Raises InputError when the file cannot be written or not be resumed.
+        """
+        self.path = Path(path)
+        self.part = self.path.with_name(self.path.name + ".part")
+        self.variables = variables if isinstance(variables, Mapping) else {name: {} for name in variables}
+        self.rows = 0
+        with _write_errors(self.path):
+            if resume_after is None:
+                self._dataset = _create(self.part, attributes or {})
+                self._lay_out(latitude, longitude, rows_per_block)
+            else:
+                self._dataset = self._reopen(len(latitude), resume_after)
+
+    def _lay_out(self, latitude: np.ndarray, longitude: np.ndarray, rows_per_block: int) -> None:
+        self._dataset.createDimension("time", None)
+        create_time(self._dataset, chunks=(max(rows_per_block, 512),))
+        create_cells(self._dataset, latitude, longitude)
+        for name, attributes in self.variables.items():
+            create_variable(
+                self._dataset,
+                name,
+                ("time", "cell"),
+                attributes={**attributes, "coordinates": "latitude longitude"},
+                chunks=(rows_per_block, len(latitude)),
+            )
+        self._dataset.sync()
+
+    def _reopen(self, cells: int, resume_after: np.datetime64) -> netCDF4.Dataset:
+        with reading(self.part) as dataset:
+            times = read_time(dataset)
+            same = len(dataset.dimensions["cell"]) == cells and set(self.variables) <= set(dataset.variables)
+        self.rows = int(np.searchsorted(times, resume_after, side="right"))
+        if not same or self.rows == 0 or times[self.rows - 1] != resume_after:
+            raise InputError(
+                f"{self.part}: cannot be continued after {resume_after} (it holds other variables or cells, or ends "
+                "before); remove it and start the stage again"
+            )
+        return netCDF4.Dataset(self.part, "a")
+
+    def append(self, times: np.ndarray, values: Mapping[str, np.ndarray]) -> None:
+        """Add rows: ``times`` (row,) datetime64, ``values`` name -> (row, cell), one entry per variable."""
+        if set(values) != set(self.variables):
+            raise ValueError(f"expected the variables {sorted(self.variables)}, got {sorted(values)}")
+        rows = slice(self.rows, self.rows + len(times))
+        with _write_errors(self.path):
+            for name, block in values.items():
+                self._dataset[name][rows] = block
+            self._dataset["time"][rows] = seconds(times)
+            self._dataset.sync()
+        self.rows = rows.stop
+
+    def finish(self) -> None:
+        """Close the file and give it its final name."""
+        stale = len(self._dataset.dimensions["time"]) > self.rows
+        with _write_errors(self.path):
+            self.close()
+            if stale:
+                _cut(self.part, self.rows)
+            os.replace(self.part, self.path)
+
+    def close(self) -> None:
+        """Close the file and leave it as ``<path>.part``."""
+        if self._dataset.isopen():
+            self._dataset.close()
+
+    def __enter__(self) -> "TimeSeriesWriter":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.finish()
+        else:
+            self.close()
+
+
+def _cut(path: Path, rows: int) -> None:
+    """Drop the rows of a file from ``rows`` on; netCDF cannot shorten a dimension, so the file is copied."""
+    with reading(path) as old, writing(path, {name: old.getncattr(name) for name in old.ncattrs()}) as new:
+        for name, dimension in old.dimensions.items():
+            new.createDimension(name, None if dimension.isunlimited() else len(dimension))
+        for name, variable in old.variables.items():
+            attributes = {key: variable.getncattr(key) for key in variable.ncattrs() if key != "_FillValue"}
+            chunks = variable.chunking()
+            copy = create_variable(
+                new,
+                name,
+                variable.dimensions,
+                variable.dtype,
+                attributes=attributes,
+                chunks=None if chunks == "contiguous" else chunks,
+            )
+            if variable.dimensions[:1] != ("time",):
+                copy[:] = variable[:]
+                continue
+            for first in range(0, rows, 4096):
+                block = slice(first, min(first + 4096, rows))
+                copy[block] = variable[block]
