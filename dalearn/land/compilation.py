@@ -44,14 +44,20 @@ def compiler_available() -> bool:
 
 
 class CompiledBlock:
-    """A function compiled at its first call; the same function run eagerly where that is impossible."""
+    """A function compiled at its first call; the same function run eagerly where that is impossible.
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    Args:
+        function: pure function of tensors (and pytrees of tensors).
+        enabled: False runs it eagerly without a word.
+    """
+
+    def __init__(self, function: Callable[..., Any], *, enabled: bool = True) -> None:
         self.function = function
+        self.enabled = enabled
         self._compiled: Callable[..., Any] | None = None
 
     def __call__(self, *arguments: Any) -> Any:
-        if not _state["available"]:
+        if not (self.enabled and _state["available"]):
             return self.function(*arguments)
         if self._compiled is not None:
             return self._compiled(*arguments)

@@ -228,7 +228,10 @@ def water_substep(
 ) -> SoilColumn:
     """Infiltrate, redistribute, freeze or thaw, sublimate during ``time_step / substeps`` seconds.
 
-    All layered arguments hold the water layers only, ``(water layer, column)``.
+    Args:
+        surface_insulation: ``(column,)`` freezing factor k of the first layer, below 1 under vegetation.
+
+    The other layered arguments are ``(layer, column)``; layers without water are returned unchanged.
     """
     dt = time_step / substeps
     dz, holds = soil.layer_thickness, soil.holds_water
@@ -247,9 +250,10 @@ def water_substep(
         source=source, vapour=vapour, surface_pressure=surface_pressure, soil=soil, time_step=dt,
     )  # fmt: skip
 
+    insulation = torch.cat([surface_insulation[None], torch.ones_like(column.ice[1:])], dim=0)
     changed = freeze_or_thaw(
         column.temperature, moisture, column.ice, heat_capacity=heat_capacity,
-        surface_insulation=surface_insulation, soil=soil, time_step=dt,
+        surface_insulation=insulation, soil=soil, time_step=dt,
     )  # fmt: skip
     sublimated = changed.ice[0] - demand.sublimation * dt / dz[0]
     first_moisture = changed.moisture[0] + torch.clamp(sublimated, max=0.0)

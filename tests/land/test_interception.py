@@ -1,0 +1,52 @@
+"""isba_physics.md 3.7, 11.6."""
+
+import pytest
+import torch
+
+from dalearn.land.interception import canopy_capacity, update_interception, wet_fraction
+
+
+def tensor(*values: float) -> torch.Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def test_wet_fraction_of_low_and_high_canopies() -> None:
+    capacity, half = tensor(1.0), tensor(0.5)
+    assert wet_fraction(half, capacity, tensor(5.0), tensor(0.1)).item() == pytest.approx(0.6299605, abs=1e-7)
+    assert wet_fraction(half, capacity, tensor(5.0), tensor(2.0)).item() == pytest.approx(1.0 / 12.0, rel=1e-12)
+    for roughness in (0.1, 0.7, 2.0):
+        assert wet_fraction(capacity, capacity, tensor(5.0), tensor(roughness)).item() == pytest.approx(1.0)
+
+
+def test_wet_fraction_of_the_energy_example() -> None:
+    """isba_physics.md 11.11: grass, LAI 2, 0.05 kg m-2."""
+    capacity = canopy_capacity(tensor(0.2), tensor(0.95), tensor(2.0))
+    fraction = wet_fraction(tensor(0.05), capacity, tensor(2.0), tensor(0.13 * 2.0 / 6.0))
+    assert fraction.item() == pytest.approx(0.2586967296, rel=1e-9)
+
+
+def test_no_canopy_is_dry_with_finite_gradients() -> None:
+    water = tensor(0.0, 0.0, 0.3).requires_grad_()
+    lai = tensor(0.0, 2.0, 2.0).requires_grad_()
+    capacity = canopy_capacity(tensor(0.2, 0.2, 0.2), tensor(0.0, 0.95, 0.95), lai)
+    fraction = wet_fraction(water, capacity, lai, tensor(0.1, 0.1, 0.1))
+    assert fraction[0] == 0.0
+    assert fraction[1] == 0.0
+    gradients = torch.autograd.grad(fraction.sum(), (water, lai))
+    assert all(gradient.isfinite().all() for gradient in gradients)
+
+
+@pytest.mark.parametrize("evaporation", [-1e-4, 0.0, 5e-5, 3e-3])
+def test_water_is_conserved(evaporation: float) -> None:
+    before, veg, rain, step = tensor(0.1), tensor(0.9), tensor(4e-4), 1800.0
+    result = update_interception(
+        intercepted_water=before,
+        capacity=tensor(0.36),
+        vegetation_fraction=veg,
+        rainfall=rain,
+        interception_evaporation=tensor(evaporation),
+        time_step=step,
+    )
+    stored = (result.water - before) / step
+    torch.testing.assert_close(stored + result.throughfall + evaporation, rain, rtol=0.0, atol=1e-17)
+    assert 0.0 <= result.water.item() <= 0.36
