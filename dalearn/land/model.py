@@ -1,0 +1,174 @@
+"""The land model: one step of ISBA-DIF with A-gs and interactive leaf area (isba_physics.md 1.6).
+
+``LandModel.step`` is a pure function of state, forcing and parameters.  The blocks it calls are the repeated
+ones that compile: the start of the step (thermal state, stress, stomata), the energy sub-step, the canopy
+water, the water sub-step and the end of the step.  The daily growth runs eagerly, once a day.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import torch
+from torch import Tensor
+
+from dalearn.constants import MINIMUM_SOIL_MOISTURE
+from dalearn.errors import InputError
+from dalearn.land.blocks import (
+    begin_step,
+    begin_water,
+    end_step,
+    run_energy_substep,
+    run_water_substep,
+)
+from dalearn.land.canopy import CANOPY_SCHEMES
+from dalearn.land.compilation import CompiledBlock
+from dalearn.land.growth import INITIAL_LEAF_ASSIMILATION, cold_start_biomass, daily_growth, floor_leaf_area_index
+from dalearn.land.radiation import ALBEDO_SCHEMES
+from dalearn.land.runoff import RUNOFF_SCHEMES
+from dalearn.land.soil_ice import maximum_liquid_water
+from dalearn.land.state import Fluxes, Forcing, LandParameters, LandState
+
+COLD_START_RESISTANCE = 100.0  # s m-1
+
+
+@dataclass(frozen=True)
+class LandOptions:
+    """Choices of the land model, with the SURFEX defaults.
+
+    Attributes:
+        time_step: ISBA time step in s (XTSTEP_SURF).
+        canopy: "three_point" (LTR_ML=F, Calvet et al. 1998) or "multilayer" (LTR_ML=T, Carrer et al. 2013).
+        albedo: soil albedo CALBEDO: "DRY", "WET", "MEAN" or "EVOL".
+        runoff: CRUNOFF: "WSAT" or "DT92".
+        runoff_exponent: B of DT92 (XUNIF_RUNOFFB).
+    """
+
+    time_step: float = 1800.0
+    canopy: str = "three_point"
+    albedo: str = "DRY"
+    runoff: str = "WSAT"
+    runoff_exponent: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name, known in (("canopy", CANOPY_SCHEMES), ("albedo", ALBEDO_SCHEMES), ("runoff", RUNOFF_SCHEMES)):
+            value = getattr(self, name)
+            if value not in known:
+                raise InputError(f"land.{name}: {value!r} is not known, choose one of {', '.join(known)}")
+        if self.time_step <= 0.0 or 86400.0 % self.time_step:
+            raise InputError(f"land.time_step: {self.time_step} s does not divide a day, choose for instance 1800")
+
+    @property
+    def energy_substeps(self) -> int:
+        """Number of energy sub-steps of about 300 s (section 1.5)."""
+        return max(1, int(self.time_step / 300.0 + 0.5))
+
+    @property
+    def water_substeps(self) -> int:
+        """Number of water sub-steps of about 900 s (section 1.5)."""
+        return 1 if self.time_step < 900.0 else max(2, int(self.time_step / 900.0 + 0.5))
+
+
+class LandModel:
+    """ISBA-A-gs for a batch of columns.
+
+    Args:
+        parameters: of the columns to be run, all tensors on one device and of one floating dtype.
+        options: physics choices and time step.
+        compiled: compile the repeated blocks (with a fall-back to eager execution).
+    """
+
+    def __init__(
+        self, parameters: LandParameters, options: LandOptions | None = None, *, compiled: bool = True
+    ) -> None:
+        self.parameters = parameters
+        self.options = options or LandOptions()
+        self.compiled = compiled
+
+    def with_parameters(self, parameters: LandParameters) -> "LandModel":
+        """The same model, compiled code included, for other columns."""
+        other = LandModel(parameters, self.options, compiled=self.compiled)
+        other.__dict__["_blocks"] = self._blocks
+        return other
+
+    @cached_property
+    def water_layers(self) -> int:
+        """Number of layers that hold water in at least one column."""
+        return int(self.parameters.soil.holds_water.any(dim=-1).sum())
+
+    @cached_property
+    def _blocks(self) -> dict[str, CompiledBlock]:
+        o = self.options
+        blocks = {
+            "begin_step": partial(begin_step, options=o),
+            "energy": partial(run_energy_substep, options=o),
+            "begin_water": partial(begin_water, options=o),
+            "water": partial(run_water_substep, options=o, water_layers=self.water_layers),
+            "end_step": partial(end_step, options=o),
+        }
+        return {name: CompiledBlock(block, enabled=self.compiled) for name, block in blocks.items()}
+
+    def initial_state(
+        self, *, temperature: Tensor, soil_wetness: float = 0.6, leaf_area_index: float = 1.0
+    ) -> LandState:
+        """A cold start (isba_ags.md 9.1, isba_physics.md 1.7).
+
+        Args:
+            temperature: of the whole profile, ``(column,)`` K.
+            soil_wetness: position between wilting point (0) and field capacity (1) of all layers.
+            leaf_area_index: of vegetated columns, raised to their minimum.
+        """
+        p = self.parameters
+        soil, zero = p.soil, torch.zeros_like(temperature)
+        profile = temperature.expand_as(soil.porosity).clone()
+        water = soil.wilting_point + soil_wetness * (soil.field_capacity - soil.wilting_point)
+        water = torch.minimum(torch.clamp(water, min=MINIMUM_SOIL_MOISTURE), soil.porosity)
+        liquid = torch.minimum(water, maximum_liquid_water(profile, soil))
+        leaves = floor_leaf_area_index(torch.full_like(temperature, leaf_area_index), p.vegetation)
+        biomass = cold_start_biomass(leaves, p.vegetation)
+        return LandState(
+            soil_temperature=profile,
+            soil_moisture=liquid,
+            soil_ice=water - liquid,
+            intercepted_water=zero.clone(),
+            aerodynamic_resistance=torch.full_like(temperature, COLD_START_RESISTANCE),
+            latent_heat_flux=zero.clone(),
+            leaf_area_index=leaves,
+            leaf_biomass=biomass.leaf,
+            active_structural_biomass=biomass.active_structural,
+            passive_structural_biomass=biomass.passive_structural,
+            daily_assimilation=zero.clone(),
+            maximum_leaf_assimilation=torch.full_like(temperature, INITIAL_LEAF_ASSIMILATION),
+            active_structural_respiration=zero.clone(),
+            passive_structural_respiration=zero.clone(),
+        )
+
+    def prepare_state(self, state: LandState) -> LandState:
+        """What SURFEX does to any state it starts from: leaf area index not below its minimum."""
+        floored = floor_leaf_area_index(state.leaf_area_index, self.parameters.vegetation)
+        return dataclasses.replace(state, leaf_area_index=floored)
+
+    def step(self, state: LandState, forcing: Forcing, first_of_day: bool) -> tuple[LandState, Fluxes]:
+        """Advance by one time step.
+
+        Args:
+            state: at step start.
+            forcing: at step start; rain and snow of the step, ``(column,)``.
+            first_of_day: whether this is the first step of a UTC day, when leaves grow and die.
+
+        Returns:
+            The state at step end and the mean fluxes of the step.
+        """
+        block, p = self._blocks, self.parameters
+        start = block["begin_step"](state, forcing, p)
+        energy = start.energy
+        for _ in range(self.options.energy_substeps):
+            energy = block["energy"](energy, start.conditions, start.air, p)
+        water = block["begin_water"](state, start, energy, p)
+        column = water.column
+        for _ in range(self.options.water_substeps):
+            column = block["water"](column, water, start, p)
+        pools = start.pools
+        if first_of_day:
+            pools = daily_growth(pools, p.vegetation, self.options.canopy)
+        return block["end_step"](state, pools, start, energy, water, column, p)
