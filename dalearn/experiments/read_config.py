@@ -30,7 +30,7 @@ def _unique_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[An
     keys = [loader.construct_object(key) for key, _ in node.value]  # type: ignore[no-untyped-call]
     twice = [key for key in keys if keys.count(key) > 1]
     if twice:
-        raise InputError(f"line {node.start_mark.line + 1}: key {twice[0]!r} is given twice; keep one")
+        raise yaml.constructor.ConstructorError(None, None, f"key {twice[0]!r} is given twice", node.start_mark)
     return loader.construct_mapping(node, deep=True)
 
 

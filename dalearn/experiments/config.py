@@ -1,0 +1,200 @@
+"""The configuration of an experiment: one YAML file, read into ``Config`` and checked as a whole.
+
+Paths are relative to the folder of the configuration file, or with a twin to ``inputs`` in the run directory.
+The run directory itself is relative to the current directory, so that a configuration that ships with the
+package writes where the user is.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from dalearn.errors import InputError
+from dalearn.experiments.read_config import build, plain, read_yaml
+from dalearn.experiments.sections import (
+    AssimilationConfig,
+    EvaluationConfig,
+    ForcingConfig,
+    LandConfig,
+    ObservationConfig,
+    OpenLoopConfig,
+    SurfaceConfig,
+    TrainingConfig,
+    as_time,
+    check_unique,
+)
+from dalearn.twin.settings import TwinSettings
+
+
+@dataclass(kw_only=True)
+class Config:
+    """A whole experiment.
+
+    Attributes:
+        name: of the experiment and, by default, of its run directory ``runs/<name>``.
+        run_directory: relative to the current directory.
+        dtype: of the land model and the filter.
+        device: ``auto`` takes a GPU where there is one.
+        compile: compile the land model (it runs eagerly, and slower, where that is impossible).
+        twin: make the inputs, or null to read ``surface``, ``forcing`` and the observations from files.
+        training, assimilation: leave a section out to leave the stage out.
+    """
+
+    name: str
+    open_loop: OpenLoopConfig
+    run_directory: str | None = None
+    dtype: Literal["float64", "float32"] = "float64"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    compile: bool = True
+    land: LandConfig = field(default_factory=LandConfig)
+    twin: TwinSettings | None = None
+    surface: SurfaceConfig | None = None
+    forcing: ForcingConfig | None = None
+    observations: list[ObservationConfig] = field(default_factory=list)
+    training: TrainingConfig | None = None
+    assimilation: AssimilationConfig | None = None
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+
+    def __post_init__(self) -> None:
+        if not self.name or "/" in self.name:
+            raise InputError(f"name: {self.name!r} cannot name a run directory; use letters and digits")
+        self._check_sources()
+        check_unique("observations", [observation.name for observation in self.observations])
+        self._check_training()
+        self._check_assimilation()
+        for name in self.evaluation.in_situ:
+            self._check_quantity("evaluation.in_situ", name, "SSM")
+
+    def observation(self, name: str, where: str = "observations") -> ObservationConfig:
+        """The observations called ``name``; InputError naming the key ``where`` that asked for them."""
+        for observation in self.observations:
+            if observation.name == name:
+                return observation
+        known = ", ".join(observation.name for observation in self.observations) or "none"
+        raise InputError(f"{where}: no observations are called {name!r}; known are {known}")
+
+    def run_path(self) -> Path:
+        """The run directory, absolute."""
+        return Path(self.run_directory or Path("runs") / self.name).expanduser().resolve()
+
+    def used_observations(self) -> Iterator[tuple[str, str, str, str]]:
+        """(name, key that uses it, start, end) for every use of observations in the configuration."""
+        if self.training is not None:
+            t = self.training
+            yield t.observations, "training.start to training.end", t.start, t.end
+            yield t.observations, "training.test_start to training.test_end", t.test_start, t.test_end
+            if t.leaf_area_index != "model":
+                yield t.leaf_area_index, "training.start to training.end", t.start, t.end
+        if self.assimilation is not None:
+            a = self.assimilation
+            for name in dict.fromkeys(name for experiment in a.experiments for name in experiment.observations):
+                yield name, "assimilation.start to assimilation.end", a.start, a.end
+        for name in self.evaluation.in_situ:
+            yield name, "open_loop.start to open_loop.end", self.open_loop.start, self.open_loop.end
+
+    def _check_sources(self) -> None:
+        given = [name for name in ("surface", "forcing") if getattr(self, name) is not None]
+        if self.twin is not None and given:
+            raise InputError(f"{given[0]}: the twin makes its own; leave it out, or leave out twin")
+        if self.twin is None and len(given) < 2:
+            missing = "forcing" if "surface" in given else "surface"
+            raise InputError(f"key {missing} is missing; add it (or twin, to make the inputs)")
+        for observation in self.observations:
+            if observation.path is None:
+                raise InputError(f"observations.{observation.name}.path is missing; add it")
+
+    def _check_quantity(self, where: str, name: str, quantity: str) -> None:
+        found = self.observation(name, where).quantity
+        if found != quantity:
+            raise InputError(f"{where}: {name} observes {found}, {quantity} is needed here")
+
+    def _check_inside(self, section: str, start: str, end: str) -> None:
+        first, last = as_time(self.open_loop.start, "open_loop.start"), as_time(self.open_loop.end, "open_loop.end")
+        if as_time(start, section) < first or as_time(end, section) > last:
+            raise InputError(
+                f"{section}: {start} to {end} is not inside the open loop, {self.open_loop.start} to "
+                f"{self.open_loop.end}; change one of them"
+            )
+
+    def _check_training(self) -> None:
+        training = self.training
+        if training is None:
+            return
+        self.observation(training.observations, "training.observations")
+        if training.leaf_area_index != "model":
+            self._check_quantity("training.leaf_area_index", training.leaf_area_index, "LAI")
+        self._check_inside("training", training.start, training.end)
+        self._check_inside("training.test", training.test_start, training.test_end)
+
+    def _check_assimilation(self) -> None:
+        assimilation = self.assimilation
+        if assimilation is None:
+            return
+        self._check_inside("assimilation", assimilation.start, assimilation.end)
+        if assimilation.window_start_hour % self.open_loop.output_hours:
+            raise InputError(
+                f"open_loop.output_hours: no output at {assimilation.window_start_hour} UTC, the end of the windows; "
+                "choose a divisor of assimilation.window_start_hour"
+            )
+        if assimilation.filter.jacobian == "finite_differences" and self.dtype != "float64":
+            raise InputError(
+                "dtype: finite differences need float64; change it, or assimilation.filter.jacobian to autograd"
+            )
+        for experiment in assimilation.experiments:
+            where = f"assimilation.experiments.{experiment.name}.observations"
+            quantities = [self.observation(name, where).quantity for name in experiment.observations]
+            check_unique(where, quantities)
+            if not quantities:
+                raise InputError(f"{where}: none given; name at least one")
+            for name in experiment.observations:
+                self._check_assimilated(where, name)
+
+    def _check_assimilated(self, where: str, name: str) -> None:
+        observation = self.observation(name)
+        learned = self.observation(self.training.observations).quantity if self.training else None
+        if observation.quantity == "sigma0" and learned != "sigma0":
+            raise InputError(f"{where}: {name} needs an operator for sigma0; add a training section for it")
+        if observation.rescale == "seasonal" and self.training is None:
+            raise InputError(f"observations.{name}.rescale: needs training.start and training.end to be fitted on")
+
+
+def load_config(path: Path, *, run_directory: str | None = None) -> Config:
+    """The configuration in ``path``, its paths made absolute.
+
+    ``run_directory`` replaces that of the file.  Raises InputError, one line naming the file and the key.
+    """
+    content = read_yaml(path)
+    try:
+        config = build(Config, content)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    if run_directory is not None:
+        config.run_directory = run_directory
+    base = config.run_path() / "inputs" if config.twin is not None else path.resolve().parent
+    for section in (config.surface, config.forcing, *config.observations):
+        if section is not None and section.path is not None:
+            section.path = str((base / Path(section.path).expanduser()).resolve())
+    return config
+
+
+def settings_of(config: Config, *sections: str) -> dict[str, Any]:
+    """Named sections as plain values without paths, for the fingerprint of a stage."""
+
+    def without_paths(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: without_paths(item) for key, item in value.items() if key != "path"}
+        return [without_paths(item) for item in value] if isinstance(value, list) else value
+
+    return {section: without_paths(plain(getattr(config, section))) for section in sections}
+
+
+def window_starts(config: AssimilationConfig) -> np.ndarray:
+    """Start of every 24 h window between ``start`` and ``end``, (window,) datetime64[s]."""
+    day, hour = np.timedelta64(86400, "s"), np.timedelta64(config.window_start_hour * 3600, "s")
+    start = as_time(config.start, "assimilation.start")
+    first = start.astype("datetime64[D]").astype("datetime64[s]") + hour
+    first = first + day if first < start else first
+    return np.arange(first, as_time(config.end, "assimilation.end") - day + np.timedelta64(1, "s"), day)

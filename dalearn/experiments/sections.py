@@ -1,0 +1,304 @@
+"""The sections of a configuration file, one dataclass each, with the checks that concern a section alone.
+
+Errors start with the dotted key.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from dalearn.assimilation.covariance import published_observation_errors
+from dalearn.assimilation.settings import FilterSettings
+from dalearn.errors import InputError
+from dalearn.learning.settings import TrainingSettings
+from dalearn.operators.names import check_predictors
+from dalearn.operators.predictor_range import OUT_OF_RANGE_RULES
+
+
+def as_time(text: str, where: str) -> np.datetime64:
+    """A date or date and time in UTC; InputError naming the key ``where``."""
+    try:
+        return np.datetime64(text.strip().rstrip("Z"), "s")
+    except ValueError as error:
+        raise InputError(f"{where}: {text!r} is not a date; write it as 2007-01-01 or 2007-01-01T09:00") from error
+
+
+def check_period(section: str, start: str, end: str, names: tuple[str, str] = ("start", "end")) -> None:
+    """InputError unless ``start`` is before ``end``."""
+    first, last = (as_time(text, f"{section}.{name}") for text, name in zip((start, end), names, strict=True))
+    if first >= last:
+        raise InputError(f"{section}.{names[1]}: {end} is not after {names[0]} {start}; correct one of them")
+
+
+def check_positive(section: str, **values: float | None) -> None:
+    for name, value in values.items():
+        if value is not None and not value > 0:
+            raise InputError(f"{section}.{name}: {value} is not positive")
+
+
+@dataclass(kw_only=True)
+class LandConfig:
+    """Physics of the land model.
+
+    Attributes:
+        time_step: s; must divide the hour.
+        pedotransfer: soil hydraulics, Clapp and Hornberger (1978) or Cosby et al. (1984).
+        canopy: radiation in the canopy.
+        albedo: SURFEX CALBEDO.
+        runoff: SURFEX CRUNOFF.
+        runoff_exponent: B of DT92.
+        snowfall: ``error`` stops at the first snowfall in the forcing, ``as_rain`` lets it fall as rain.
+        co2: ppm, for the reference assimilation rate.
+        minimum_patch_fraction: smaller patches join the largest one of their cell.
+    """
+
+    time_step: float = 1800.0
+    pedotransfer: Literal["CH78", "CO84"] = "CH78"
+    canopy: Literal["three_point", "multilayer"] = "three_point"
+    albedo: Literal["DRY", "WET", "MEAN", "EVOL"] = "DRY"
+    runoff: Literal["WSAT", "DT92"] = "WSAT"
+    runoff_exponent: float = 0.5
+    snowfall: Literal["error", "as_rain"] = "error"
+    co2: float = 400.0
+    minimum_patch_fraction: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.time_step <= 0 or 3600.0 % self.time_step:
+            raise InputError(f"land.time_step: {self.time_step:g} s does not divide the hour; choose for instance 1800")
+        if not 0.0 <= self.minimum_patch_fraction < 1.0:
+            raise InputError(f"land.minimum_patch_fraction: {self.minimum_patch_fraction} is not in 0..1")
+        check_positive("land", co2=self.co2, runoff_exponent=self.runoff_exponent)
+
+
+@dataclass(kw_only=True)
+class CellConfig:
+    """One cell written out in the configuration.
+
+    ``vegetation`` gives the fraction of each vegetation type (ECOCLIMAP names: GRAS, C3, TEBD, ...); ``clay``,
+    ``sand`` are fractions; ``root_depth``, ``soil_depth``, ``tree_height`` are in m, for all types, the typical
+    values of the type when absent.
+    """
+
+    latitude: float
+    longitude: float
+    clay: float
+    sand: float
+    vegetation: dict[str, float]
+    name: str = ""
+    altitude: float | None = None
+    root_depth: float | None = None
+    soil_depth: float | None = None
+    tree_height: float | None = None
+
+
+@dataclass(kw_only=True)
+class SurfaceConfig:
+    """The cells: a surface map ``path`` (netCDF, dims cell and vegetation_type) or ``cells`` written out."""
+
+    path: str | None = None
+    cells: list[CellConfig] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if (self.path is None) == (not self.cells):
+            raise InputError("surface: give either path or cells")
+
+
+@dataclass(kw_only=True)
+class ForcingConfig:
+    """The atmosphere: a SURFEX-convention forcing file.
+
+    ``shortwave``: between the records, ``linear`` in time or along the course of the sun (``zenith``).
+    """
+
+    path: str
+    shortwave: Literal["linear", "zenith"] = "linear"
+
+
+@dataclass(kw_only=True)
+class ObservationConfig:
+    """One observed series.
+
+    Attributes:
+        name: how other sections refer to it.
+        quantity: what is observed.
+        path: the file.
+        layout: ``native`` is the package's own format, ``ascat_case`` the samples of one site with in situ series.
+        variable: the variable in a file that holds several (``ascat_case``: sigma40, insitu_sm_005cm, ...).
+        error: standard deviation in the units of the quantity; null keeps that of the file.
+        hours: keep samples within ``hours_tolerance`` of these hours UTC; null keeps all.
+        exponential_filter: time scale in days of a recursive exponential filter; null for none.
+        rescale: ``seasonal`` matches mean and standard deviation to the open loop, by month, over the training period.
+    """
+
+    name: str
+    quantity: Literal["sigma0", "SSM", "LAI"]
+    path: str | None = None
+    layout: Literal["native", "ascat_case"] = "native"
+    variable: str | None = None
+    error: float | None = None
+    hours: list[int] | None = None
+    hours_tolerance: float = 2.0
+    exponential_filter: float | None = None
+    rescale: Literal["none", "seasonal"] = "none"
+
+    def __post_init__(self) -> None:
+        where = f"observations.{self.name}"
+        check_positive(where, error=self.error, exponential_filter=self.exponential_filter)
+        for hour in self.hours or []:
+            if not 0 <= hour < 24:
+                raise InputError(f"{where}.hours: {hour} is not an hour of the day, 0..23")
+        if self.rescale == "seasonal" and self.quantity != "SSM":
+            raise InputError(f"{where}.rescale: only SSM is rescaled, {self.quantity} is not")
+
+
+@dataclass(kw_only=True)
+class SpinUpConfig:
+    """The run from ``start`` to ``end`` is repeated ``repetitions`` times before the open loop."""
+
+    start: str
+    end: str
+    repetitions: int = 20
+
+    def __post_init__(self) -> None:
+        check_period("open_loop.spin_up", self.start, self.end)
+        if self.repetitions < 1:
+            raise InputError(f"open_loop.spin_up.repetitions: {self.repetitions} is less than 1; leave spin_up out")
+
+
+@dataclass(kw_only=True)
+class OpenLoopConfig:
+    """The run without assimilation.
+
+    ``output_hours``: cell means are written every so many hours UTC; ``block_days``: so many days are lost at most
+    when the run is killed.
+    """
+
+    start: str
+    end: str
+    spin_up: SpinUpConfig | None = None
+    output_hours: int = 1
+    block_days: int = 30
+
+    def __post_init__(self) -> None:
+        check_period("open_loop", self.start, self.end)
+        if self.output_hours < 1 or 24 % self.output_hours:
+            raise InputError(f"open_loop.output_hours: {self.output_hours} does not divide the day")
+        check_positive("open_loop", block_days=self.block_days)
+
+
+@dataclass(kw_only=True)
+class TrainingConfig:
+    """The observation operator and how it is trained.
+
+    Attributes:
+        observations: name of the observations to be predicted.
+        operator: a registered operator; ``options`` are those of its class.
+        predictors: names from the variable table.
+        leaf_area_index: ``model``, or the name of the LAI observations that replace the model's LAI as predictor.
+        start, end: training period.
+        test_start, test_end: test period, after it.
+        tolerance_minutes: an open-loop output counts for an observation when it is so close in time.
+        seeds: operators trained from so many initial weights; scores are means over them.
+        out_of_range: what is done outside the training range of the predictors.
+        settings: see ``TrainingSettings``.
+    """
+
+    observations: str
+    start: str
+    end: str
+    test_start: str
+    test_end: str
+    operator: str = "network"
+    options: dict[str, Any] = field(default_factory=dict)
+    predictors: list[str] = field(default_factory=lambda: ["WG2", "TG2", "LAI"])
+    leaf_area_index: str = "model"
+    tolerance_minutes: float = 60.0
+    seeds: int = 1
+    out_of_range: str = "clip"
+    settings: TrainingSettings = field(default_factory=TrainingSettings)
+
+    def __post_init__(self) -> None:
+        check_period("training", self.start, self.end)
+        check_period("training", self.test_start, self.test_end, ("test_start", "test_end"))
+        if as_time(self.test_start, "training.test_start") < as_time(self.end, "training.end"):
+            raise InputError(
+                f"training.test_start: {self.test_start} is before training.end {self.end}; "
+                "test on samples that were not trained on"
+            )
+        check_predictors(self.predictors)
+        if self.out_of_range not in OUT_OF_RANGE_RULES:
+            raise InputError(
+                f"training.out_of_range: {self.out_of_range!r} is not known; choose {', '.join(OUT_OF_RANGE_RULES)}"
+            )
+        check_positive("training", tolerance_minutes=self.tolerance_minutes, seeds=self.seeds)
+
+
+@dataclass(kw_only=True)
+class AssimilationExperiment:
+    """``observations``: names of the observations that this experiment assimilates."""
+
+    name: str
+    observations: list[str]
+
+
+@dataclass(kw_only=True)
+class AssimilationConfig:
+    """The analyses.
+
+    Attributes:
+        start, end: the windows lie between them.
+        window_start_hour: UTC hour at which the 24 h windows begin and end.
+        experiments: what each assimilates; all start from the open loop.
+        tolerance_hours: an observation counts for a window when it is so close to the window end.
+        filter: see ``FilterSettings``; an observation error that is not given keeps its published value.
+        block_days: so many windows are lost at most when the run is killed.
+    """
+
+    start: str
+    end: str
+    experiments: list[AssimilationExperiment]
+    window_start_hour: int = 9
+    tolerance_hours: float = 3.0
+    filter: FilterSettings = field(default_factory=FilterSettings)
+    block_days: int = 20
+
+    def __post_init__(self) -> None:
+        check_period("assimilation", self.start, self.end)
+        if not 0 <= self.window_start_hour < 24:
+            raise InputError(f"assimilation.window_start_hour: {self.window_start_hour} is not an hour, 0..23")
+        if not 0 < self.tolerance_hours <= 12:
+            raise InputError(f"assimilation.tolerance_hours: {self.tolerance_hours} is not in 0..12")
+        check_positive("assimilation", block_days=self.block_days, chunk_cells=self.filter.chunk_cells)
+        check_unique("assimilation.experiments", [experiment.name for experiment in self.experiments])
+        if not self.experiments:
+            raise InputError("assimilation.experiments: none given; add one, or leave the section out")
+        errors = {**published_observation_errors(), **self.filter.observation_error}
+        self.filter = replace(self.filter, observation_error=errors)
+
+
+@dataclass(kw_only=True)
+class EvaluationConfig:
+    """Tables, figures and report.
+
+    Attributes:
+        in_situ: names of in situ SSM observations.
+        tolerance_hours: in situ samples so close to a window end are averaged for it.
+        jacobian_windows: windows on which the two Jacobian back ends are compared, spread over the year; 0 for none.
+    """
+
+    in_situ: list[str] = field(default_factory=list)
+    tolerance_hours: float = 1.5
+    jacobian_windows: int = 3
+
+    def __post_init__(self) -> None:
+        check_positive("evaluation", tolerance_hours=self.tolerance_hours)
+        if self.jacobian_windows < 0:
+            raise InputError(f"evaluation.jacobian_windows: {self.jacobian_windows} is negative; 0 leaves them out")
+
+
+def check_unique(where: str, names: Sequence[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{where}: name {name!r} is given twice; rename one")
