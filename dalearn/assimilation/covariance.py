@@ -1,0 +1,120 @@
+"""Background and observation error variances B and R, both diagonal (ldas_sekf.md 1.5, 1.6).
+
+The multipliers of the soil range dw = w_fc - w_wilt are the published LDAS-Monde values (Albergel et al. 2017);
+0.33 dB is Corchia et al. 2023, after Lievens et al. 2017.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from dalearn.assimilation.control import ControlVector
+from dalearn.errors import InputError
+from dalearn.grid import Grid
+from dalearn.land.state import LandParameters
+
+
+def _published_soil_moisture() -> dict[str, float]:
+    return {"WG2": 0.4} | {f"WG{layer}": 0.2 for layer in range(3, 9)}
+
+
+@dataclass(frozen=True)
+class BackgroundErrorSettings:
+    """Standard deviation of the background error (eq. 5 and 6).
+
+    Attributes:
+        soil_moisture: per soil moisture control variable, as a fraction of dw.
+        leaf_area_index: fraction of the forecast LAI where it reaches ``leaf_area_index_threshold``.
+        low_leaf_area_index: m2 m-2, below that threshold.
+        leaf_area_index_threshold: m2 m-2.
+    """
+
+    soil_moisture: dict[str, float] = field(default_factory=_published_soil_moisture)
+    leaf_area_index: float = 0.2
+    low_leaf_area_index: float = 0.4
+    leaf_area_index_threshold: float = 2.0
+
+
+@dataclass(frozen=True)
+class ObservationErrorSettings:
+    """Standard deviation of the error of one observed quantity (eq. 7 and 8).
+
+    Attributes:
+        scale: the multiplier of what ``relative_to`` names.
+        relative_to: ``soil_range`` (dw of the cell), ``observation`` (the observed value), ``nothing``
+            (``scale`` in the units of the quantity), or ``given`` (the error that comes with each observation).
+        floor: smallest standard deviation, in the units of the quantity.  SURFEX has none, so that an observed
+            LAI of 0 is taken as exact.
+    """
+
+    scale: float
+    relative_to: Literal["nothing", "soil_range", "observation", "given"] = "nothing"
+    floor: float = 0.0
+
+
+def published_observation_errors() -> dict[str, ObservationErrorSettings]:
+    """Albergel et al. 2017 for SSM and LAI, Corchia et al. 2023 for sigma0."""
+    return {
+        "sigma0": ObservationErrorSettings(0.33),
+        "SSM": ObservationErrorSettings(0.5, "soil_range"),
+        "LAI": ObservationErrorSettings(0.2, "observation", floor=0.01),
+    }
+
+
+def background_variance(
+    control: ControlVector,
+    leaf_area_index: Tensor,
+    parameters: LandParameters,
+    settings: BackgroundErrorSettings = BackgroundErrorSettings(),
+) -> Tensor:
+    """Diagonal of B, ``(control, column)``, (m2 m-2)^2 for LAI and (m3 m-3)^2 for WG.
+
+    ``leaf_area_index`` (column,) is that of the forecast at the END of the window.  ``InputError`` when a soil
+    moisture control variable has no error.
+    """
+    missing = [name for name in control.moisture_names if name not in settings.soil_moisture]
+    if missing:
+        raise InputError(f"background error of {', '.join(missing)} is not set: add it to background.soil_moisture")
+    low = torch.full_like(leaf_area_index, settings.low_leaf_area_index)
+    leafy = leaf_area_index >= settings.leaf_area_index_threshold
+    deviation = {"LAI": torch.where(leafy, settings.leaf_area_index * leaf_area_index, low)}
+    for name in control.moisture_names:
+        deviation[name] = settings.soil_moisture[name] * parameters.soil.moisture_range
+    return torch.stack([deviation[name] for name in control.names]).square()
+
+
+def observation_variance(
+    quantities: Sequence[str],
+    observed: Tensor,
+    soil_range: Tensor,
+    settings: Mapping[str, ObservationErrorSettings],
+    given: Tensor | None = None,
+) -> Tensor:
+    """Diagonal of R, ``(observation, cell)``, in the squared units of each quantity.
+
+    ``observed`` (observation, cell) may hold NaN for missing (R is then NaN too); ``soil_range`` dw (cell,)
+    m3 m-3; ``given`` (observation, cell) standard deviations that come with the observations.  ``InputError``
+    when a quantity has no error or an error that does not exist.
+    """
+    rows = []
+    for k, quantity in enumerate(quantities):
+        if quantity not in settings:
+            raise InputError(f"observation error of {quantity} is not set: add it to observation_error")
+        rule = settings[quantity]
+        if rule.relative_to == "given":
+            if given is None:
+                raise InputError(f"observations of {quantity} carry no error: set observation_error.{quantity}")
+            reference = given[k]
+        else:
+            references = {"nothing": torch.ones_like(observed[k]), "soil_range": soil_range, "observation": observed[k]}
+            reference = references[rule.relative_to]
+        rows.append((rule.scale * reference).abs().clamp(min=rule.floor))
+    return torch.stack(rows).square()
+
+
+def soil_range_of_cells(grid: Grid, parameters: LandParameters) -> Tensor:
+    """dw of each cell, ``(cell,)`` m3 m-3: the texture, hence dw, is common to the patches of a cell."""
+    return grid.to_slots(parameters.soil.moisture_range)[0]
