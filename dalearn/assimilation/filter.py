@@ -1,0 +1,53 @@
+"""The analysis step of the extended Kalman filter, for all cells at once (ldas_sekf.md 1.8).
+
+Cells are independent.  Within a cell the state is the control variables of all its patches, n values; every
+tensor has the cell axis last.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Analysis(NamedTuple):
+    increment: Tensor  # dx (n, cell), in the units of x
+    gain: Tensor  # K (observation, n, cell), units of x per unit of y
+
+
+def analyse(departure: Tensor, H: Tensor, B: Tensor, R: Tensor) -> Analysis:
+    """Best linear unbiased correction of x by the departures d = y_o - y_b (eq. 9).
+
+    Shapes: ``departure`` (observation, cell); ``H`` (observation, n, cell); ``B`` (n, cell) variances or
+    (n, n, cell) covariances; ``R`` (observation, cell) variances, positive.  A missing observation is a row
+    with d = 0, H = 0, R = 1 (``mask_missing``).
+    """
+    BHT = B * H if B.ndim == 2 else torch.einsum("ijc,kjc->kic", B, H)
+    S = torch.einsum("kic,lic->klc", H, BHT) + torch.diag_embed(R.mT).permute(1, 2, 0)
+    gain = solve_cells(S, BHT)
+    return Analysis(increment=(gain * departure.unsqueeze(1)).sum(dim=0), gain=gain)
+
+
+def solve_cells(S: Tensor, right: Tensor) -> Tensor:
+    """S^-1 right for every cell: ``(k, k, cell), (k, n, cell) -> (k, n, cell)``.
+
+    One and two observations in closed form: many tiny factorisations are slow on a GPU and make it wait.
+    """
+    if S.shape[0] == 1:
+        return right / S
+    if S.shape[0] == 2:
+        determinant = S[0, 0] * S[1, 1] - S[0, 1] * S[1, 0]
+        first = (S[1, 1] * right[0] - S[0, 1] * right[1]) / determinant
+        second = (S[0, 0] * right[1] - S[1, 0] * right[0]) / determinant
+        return torch.stack([first, second])
+    solution, _ = torch.linalg.solve_ex(S.permute(2, 0, 1), right.permute(2, 0, 1))
+    return solution.permute(1, 2, 0)
+
+
+def mask_missing(present: Tensor, departure: Tensor, H: Tensor, R: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows without an observation replaced by d = 0, H = 0, R = 1; ``present`` bool (observation, cell)."""
+    return (
+        torch.where(present, departure, torch.zeros_like(departure)),
+        torch.where(present.unsqueeze(1), H, torch.zeros_like(H)),
+        torch.where(present, R, torch.ones_like(R)),
+    )
