@@ -1,0 +1,78 @@
+"""Running the land model over a window: the open loop, the spin-up and every forecast of the filter."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dalearn.assimilation.cell_means import CellMeans
+from dalearn.grid import Grid
+from dalearn.land.state import Fluxes, Forcing, LandParameters, LandState
+
+
+class Model(Protocol):
+    """What the filter asks of a land model; ``dalearn.land.model.LandModel`` is one."""
+
+    parameters: LandParameters
+
+    def step(self, state: LandState, forcing: Forcing, first_of_day: bool) -> tuple[LandState, Fluxes]: ...
+
+    def with_parameters(self, parameters: LandParameters) -> Self: ...
+
+    def prepare_state(self, state: LandState) -> LandState: ...
+
+
+class Window(Protocol):
+    """The forcing of consecutive model steps; ``dalearn.land.window.ForcingWindow`` is one."""
+
+    @property
+    def first_of_day(self) -> Sequence[bool]: ...
+
+    @property
+    def times(self) -> np.ndarray: ...  # step ends, (step,) datetime64 UTC
+
+    def __len__(self) -> int: ...
+
+    def forcing(self, step: int, cell_of_column: Tensor) -> Forcing: ...
+
+
+@dataclass(frozen=True)
+class Record:
+    """What to record of a run: cell means of ``names`` (state variables or fluxes) after every ``every`` steps."""
+
+    names: tuple[str, ...]
+    every: int = 1
+
+
+def integrate(
+    model: Model, grid: Grid, state: LandState, window: Window, record: Record | None = None
+) -> tuple[LandState, dict[str, Tensor]]:
+    """The state at the end of ``window`` and the recorded cell means, each ``(time, cell)``.
+
+    Times are step ends: record i is the state after step ``(i + 1) * every``, and fluxes of that step.
+    """
+    means = CellMeans(grid, model.parameters, record.names) if record else None
+    rows = []
+    for step in range(len(window)):
+        forcing = window.forcing(step, grid.cell_of_column)
+        state, fluxes = model.step(state, forcing, window.first_of_day[step])
+        if record and means and (step + 1) % record.every == 0:
+            rows.append(means(state, fluxes))
+    if not record or not rows:
+        return state, {}
+    return state, dict(zip(record.names, torch.stack(rows, dim=1), strict=True))
+
+
+def states_after(
+    model: Model, state: LandState, window: Window, cell_of_column: Tensor, steps: Collection[int]
+) -> dict[int, LandState]:
+    """The states after the given numbers of steps; ``cell_of_column`` (column,) chooses the forcing of a column."""
+    states = {}
+    for step in range(len(window)):
+        state, _ = model.step(state, window.forcing(step, cell_of_column), window.first_of_day[step])
+        if step + 1 in steps:
+            states[step + 1] = state
+    return states

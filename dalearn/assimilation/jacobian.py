@@ -1,0 +1,134 @@
+"""Window Jacobians for a whole domain: the choice of back end, and bounded memory by chunks of cells."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import torch
+from torch.utils import _pytree
+
+from dalearn.assimilation.backends import BACKENDS, Linearisation, WindowProblem
+from dalearn.assimilation.control import DEFAULT_CONTROL, DEFAULT_PERTURBATION, ControlVector, PerturbationSettings
+from dalearn.assimilation.forecast import Model, Window
+from dalearn.errors import InputError
+from dalearn.grid import Grid
+from dalearn.land.state import LandState
+from dalearn.operators import ObservationOperator
+from dalearn.tree import select_columns, tile_columns
+
+
+class WindowJacobian:
+    """``jacobian(model, state, window) -> Linearisation`` for fixed cells, operators and control variables.
+
+    Args:
+        grid: the cells and their columns.
+        operators: one per observed quantity.
+        control: control variables.
+        backend: ``finite_differences`` (the reference, float64) or ``autograd``.
+        perturbation: sizes, for finite differences.
+        chunk_cells: number of cells worked on at a time, to bound memory; all of them when None.
+        steps: per operator, the number of model steps after which the quantity is observed; window end when None.
+    """
+
+    def __init__(
+        self,
+        grid: Grid,
+        operators: Sequence[ObservationOperator],
+        control: ControlVector = DEFAULT_CONTROL,
+        *,
+        backend: str = "finite_differences",
+        perturbation: PerturbationSettings = DEFAULT_PERTURBATION,
+        chunk_cells: int | None = None,
+        steps: Sequence[int] | None = None,
+    ) -> None:
+        if backend not in BACKENDS:
+            raise InputError(f"jacobian: {backend!r} is not known, choose one of {', '.join(BACKENDS)}")
+        if chunk_cells is not None and chunk_cells < 1:
+            raise InputError(f"chunk_cells is {chunk_cells}: use 1 or more, or null for all cells at once")
+        self.grid = grid
+        self.operators = list(operators)
+        self.control = control
+        self.backend = BACKENDS[backend]
+        self.perturbation = perturbation
+        self.chunk_cells = chunk_cells or grid.cell_count
+        self.steps = steps
+        self._prepared: tuple[Model, list[_Chunk]] | None = None
+
+    def __call__(self, model: Model, state: LandState, window: Window) -> Linearisation:
+        parts = [self.backend(self._problem(chunk, state, window)) for chunk in self._chunks(model)]
+        if len(parts) == 1:
+            return parts[0]
+        return Linearisation(
+            forecast=_pytree.tree_map(lambda *tensors: torch.cat(tensors, dim=-1), *[part.forecast for part in parts]),
+            model_equivalent=torch.cat([part.model_equivalent for part in parts], dim=-1),
+            jacobian=torch.cat([part.jacobian for part in parts], dim=-1),
+        )
+
+    def _chunks(self, model: Model) -> list["_Chunk"]:
+        """The chunks with their models; tiled parameters are kept until another model comes."""
+        if self._prepared is None or self._prepared[0] is not model:
+            copies = len(self.control.names) + 1
+            starts = range(0, self.grid.cell_count, self.chunk_cells)
+            cells = [range(first, min(first + self.chunk_cells, self.grid.cell_count)) for first in starts]
+            self._prepared = model, [_Chunk(model, self.grid, part, copies) for part in cells]
+        return self._prepared[1]
+
+    def _problem(self, chunk: "_Chunk", state: LandState, window: Window) -> WindowProblem:
+        whole = len(chunk.cells) == self.grid.cell_count
+        return WindowProblem(
+            model=chunk.model,
+            grid=chunk.grid,
+            state=state if whole else select_columns(state, chunk.columns),
+            window=window,
+            cell_of_column=self.grid.cell_of_column[chunk.columns],
+            operators=self.operators if whole else [o.select_cells(list(chunk.cells)) for o in self.operators],
+            steps=self.steps or [len(window)] * len(self.operators),
+            control=self.control,
+            perturbation=self.perturbation,
+            tiled_model=lambda: chunk.tiled_model,
+        )
+
+
+class _Chunk:
+    """Consecutive cells: their columns, their part of the grid and their models."""
+
+    def __init__(self, model: Model, grid: Grid, cells: range, copies: int) -> None:
+        bounds = torch.tensor([cells.start, cells.stop], device=grid.cell_of_column.device)
+        first, last = torch.searchsorted(grid.cell_of_column, bounds).tolist()
+        self.cells = cells
+        self.columns = slice(first, last)
+        self.copies = copies
+        if len(cells) == grid.cell_count:
+            self.grid, self.model = grid, model
+            return
+        self.model = model.with_parameters(select_columns(model.parameters, self.columns))
+        self.grid = Grid(
+            latitude=grid.latitude[cells.start : cells.stop],
+            longitude=grid.longitude[cells.start : cells.stop],
+            cell_of_column=grid.cell_of_column[self.columns] - cells.start,
+            patch_of_column=grid.patch_of_column[self.columns],
+            fraction=grid.fraction[self.columns],
+        )
+
+    @cached_property
+    def tiled_model(self) -> Model:
+        return self.model.with_parameters(tile_columns(self.model.parameters, self.copies))
+
+
+def window_jacobian(
+    model: Model,
+    grid: Grid,
+    state: LandState,
+    window: Window,
+    operators: Sequence[ObservationOperator],
+    control: ControlVector = DEFAULT_CONTROL,
+    *,
+    backend: str = "finite_differences",
+    perturbation: PerturbationSettings = DEFAULT_PERTURBATION,
+    chunk_cells: int | None = None,
+    steps: Sequence[int] | None = None,
+) -> Linearisation:
+    """The Jacobian of one window; use ``WindowJacobian`` for several windows of the same cells."""
+    jacobian = WindowJacobian(
+        grid, operators, control, backend=backend, perturbation=perturbation, chunk_cells=chunk_cells, steps=steps
+    )
+    return jacobian(model, state, window)
