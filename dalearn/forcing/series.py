@@ -130,7 +130,7 @@ class ForcingSeries:
                 "choose a start inside or give more forcing"
             )
         row = np.array([(start - self.start) // np.timedelta64(self.step, "s")])
-        return (self._co2(row) / self._air_density(row))[0]
+        return (self.co2_concentration(row) / self._air_density(row))[0]
 
     def _interpolate(self, intervals: np.ndarray, pieces: int, shortwave: Shortwave) -> dict[str, np.ndarray]:
         """The fields of ``Forcing`` in whole forcing steps, each (interval * piece, cell); the zenith unlimited."""
@@ -168,7 +168,9 @@ class ForcingSeries:
             "longwave_down": linear("LWdown"),
             "rainfall": constant("Rainf"),
             "snowfall": constant("Snowf") if "Snowf" in self.records else np.zeros_like(sun),
-            "co2_concentration": interpolation.linear(self._co2(opening), self._co2(closing), pieces),
+            "co2_concentration": interpolation.linear(
+                self.co2_concentration(opening), self.co2_concentration(closing), pieces
+            ),
             "cosine_zenith": sun,
         }
 
@@ -179,8 +181,8 @@ class ForcingSeries:
         temperature, humidity, pressure = (self._record(name, rows) for name in ("Tair", "Qair", "PSurf"))
         return air_density(temperature, humidity, pressure, self.temperature_height)
 
-    def _co2(self, rows: np.ndarray) -> np.ndarray:
-        """CO2 of the records, kg m-3."""
+    def co2_concentration(self, rows: np.ndarray) -> np.ndarray:
+        """CO2 of the given records, kg m-3, (row, cell) float64."""
         if "CO2air" in self.records:
             return self._record("CO2air", rows)
         return co2_mixing_ratio(self.default_co2_ppm) * self._air_density(rows)
