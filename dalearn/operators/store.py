@@ -6,8 +6,6 @@ Every parameter and statistic is a variable named like the symbol in the operato
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dalearn import io
 from dalearn.errors import InputError
 from dalearn.operators.base import ObservationOperator, create_operator, operator_class, tensor_axes
 
@@ -46,17 +45,12 @@ def save_operator(
     ``latitude``, ``longitude`` (cell,) degrees; ``attributes`` are global attributes of provenance (strings and
     numbers; mappings and lists are stored as JSON).  Raises ``InputError`` when the file cannot be written.
     """
-    path = Path(path)
     if len(latitude) != operator.cell_count or len(longitude) != operator.cell_count:
         raise ValueError(f"{operator.cell_count} cells need as many latitudes and longitudes")
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as directory:
-            unfinished = Path(directory) / path.name
-            with netCDF4.Dataset(unfinished, "w") as dataset:
-                _write(dataset, operator, latitude, longitude, attributes or {})
-            os.replace(unfinished, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot write the operator ({error.strerror or error})") from error
+    title = f"observation operator {operator.name} for {operator.quantity}"
+    with io.writing(path, {"title": title, **_provenance(attributes or {})}) as dataset:
+        io.create_cells(dataset, latitude, longitude)
+        _write(dataset, operator)
 
 
 def load_operator(
@@ -68,17 +62,14 @@ def load_operator(
     for a missing, truncated or foreign file, an unregistered operator, or other cells.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such operator file; train one first")
-    try:
-        with netCDF4.Dataset(path) as dataset:
-            dataset.set_auto_maskandscale(False)
-            attributes = {name: dataset.getncattr(name) for name in dataset.ncattrs()}
-            stored = {name: np.asarray(variable[...]) for name, variable in dataset.variables.items()}
-    except (OSError, RuntimeError) as error:
-        raise InputError(f"{path}: not a readable netCDF file, perhaps truncated ({error})") from error
-    if "operator" not in attributes or "predictor" not in stored:
-        raise InputError(f"{path}: not an operator file (no attribute 'operator'); train one with dalearn train")
+    with io.reading(path) as dataset:
+        dataset.set_auto_maskandscale(False)
+        attributes = {name: dataset.getncattr(name) for name in dataset.ncattrs()}
+        stored = {name: np.asarray(variable[...]) for name, variable in dataset.variables.items()}
+    lacking = [name for name in ("operator", "operator_module", "operator_options") if name not in attributes]
+    lacking += [name for name in ("latitude", "longitude", "predictor", "predictor_minimum") if name not in stored]
+    if lacking:
+        raise InputError(f"{path}: not an operator file ({', '.join(lacking)} missing); train one with dalearn train")
     if latitude is not None and longitude is not None:
         _check_cells(path, stored, latitude, longitude)
     operator = _rebuild(path, attributes, stored)
@@ -95,52 +86,44 @@ def variable_names(operator: ObservationOperator) -> dict[str, str]:
     }
 
 
-def _write(
-    dataset: netCDF4.Dataset,
-    operator: ObservationOperator,
-    latitude: np.ndarray,
-    longitude: np.ndarray,
-    attributes: Mapping[str, Any],
-) -> None:
-    dataset.Conventions = "CF-1.11"
-    dataset.title = f"observation operator {operator.name} for {operator.quantity}"
-    for key, value in attributes.items():
-        plain = isinstance(value, str | int | float) and not isinstance(value, bool)
-        dataset.setncattr(key, value if plain else json.dumps(value, default=str))
-    dataset.operator = operator.name
-    dataset.operator_module = type(operator).__module__
-    dataset.operator_options = json.dumps(operator.options())
-    dataset.quantity = operator.quantity
-    dataset.quantity_units = operator.units
-    dataset.createDimension("cell", operator.cell_count)
+def _provenance(attributes: Mapping[str, Any]) -> dict[str, str | int | float]:
+    """Global attributes as netCDF can hold them: anything but strings and numbers becomes JSON."""
+    return {
+        key: value if isinstance(value, str | int | float) and not isinstance(value, bool) else json.dumps(value)
+        for key, value in attributes.items()
+    }
+
+
+def _write(dataset: netCDF4.Dataset, operator: ObservationOperator) -> None:
+    dataset.setncatts(
+        {
+            "operator": operator.name,
+            "operator_module": type(operator).__module__,
+            "operator_options": json.dumps(operator.options()),
+            "quantity": operator.quantity,
+            "quantity_units": operator.units,
+        }
+    )
     dataset.createDimension("predictor", len(operator.predictors))
-    _write_variable(dataset, "latitude", ("cell",), np.asarray(latitude, dtype=np.float64))
-    _write_variable(dataset, "longitude", ("cell",), np.asarray(longitude, dtype=np.float64))
-    for name, units in (("latitude", "degrees_north"), ("longitude", "degrees_east")):
-        dataset[name].setncatts({"standard_name": name, "units": units})
     names = dataset.createVariable("predictor", str, ("predictor",))
     names[:] = np.array(operator.predictors, dtype=object)
     names.long_name = "names of the predictors, in the order of the operator"
     variables = variable_names(operator)
     for key, tensor in operator.state_dict().items():
-        axes = tensor_axes(operator, key, tensor)
-        name = variables[key]
-        _write_variable(dataset, name, axes, tensor.detach().cpu().numpy())
-        dataset[name].long_name = _LONG_NAMES.get(name, f"operator parameter {name}")
-        if "cell" in axes:
-            dataset[name].coordinates = "latitude longitude"
+        _write_tensor(dataset, variables[key], tensor_axes(operator, key, tensor), tensor)
     dataset["trained"].setncatts({"flag_values": np.array([0, 1], np.int8), "flag_meanings": "untrained trained"})
 
 
-def _write_variable(dataset: netCDF4.Dataset, name: str, axes: tuple[str, ...], values: np.ndarray) -> None:
+def _write_tensor(dataset: netCDF4.Dataset, name: str, axes: tuple[str, ...], tensor: Tensor) -> None:
+    values = tensor.detach().cpu().numpy()
+    values = values.astype(np.int8) if values.dtype == bool else values
     for axis, length in zip(axes, values.shape, strict=True):
         if axis not in dataset.dimensions:
             dataset.createDimension(axis, length)
-    if values.dtype == bool:
-        values = values.astype(np.int8)
-    fill = np.nan if np.issubdtype(values.dtype, np.floating) else None
-    variable = dataset.createVariable(name, values.dtype, axes, fill_value=fill)
-    variable[...] = values
+    attributes = {"long_name": _LONG_NAMES.get(name, f"operator parameter {name}")}
+    if "cell" in axes:
+        attributes["coordinates"] = "latitude longitude"
+    io.create_variable(dataset, name, axes, values.dtype, attributes=attributes)[...] = values
 
 
 def _check_cells(path: Path, stored: dict[str, np.ndarray], latitude: np.ndarray, longitude: np.ndarray) -> None:
