@@ -39,10 +39,6 @@ class Blocks:
         with np.load(self.path(number)) as file:
             return dict(file)
 
-    def read_all(self, count: int) -> Iterator[dict[str, np.ndarray]]:
-        """Blocks 0 .. count-1, one at a time."""
-        return (self.read(number) for number in range(count))
-
 
 def join_blocks(
     path: Path,

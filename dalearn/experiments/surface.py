@@ -46,10 +46,8 @@ class Surface:
     def cell_count(self) -> int:
         return len(self.latitude)
 
-    def parameters(
-        self, land: LandConfig, temperature_height: float, wind_height: float
-    ) -> tuple[Grid, LandParameters]:
-        """The columns and their parameters, float64; InputError for values out of range."""
+    def parameters(self, land: LandConfig) -> tuple[Grid, LandParameters]:
+        """The columns and their parameters, float64, forcing heights aside; InputError for values out of range."""
         try:
             return build_parameters(
                 self.fraction,
@@ -61,8 +59,6 @@ class Surface:
                 soil_depth=self.soil_depth,
                 tree_height=self.tree_height,
                 pedotransfer=land.pedotransfer,
-                temperature_height=temperature_height,
-                wind_height=wind_height,
                 minimum_patch_fraction=land.minimum_patch_fraction,
                 co2=land.co2,
             )

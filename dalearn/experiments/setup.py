@@ -1,0 +1,130 @@
+"""What the stages of an experiment share: cells, land model, forcing; each made when first asked for."""
+
+import dataclasses
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dalearn.errors import InputError
+from dalearn.experiments.config import Config, window_starts
+from dalearn.experiments.sections import as_time
+from dalearn.experiments.surface import Surface, read_surface, surface_of_cells
+from dalearn.forcing.reader import read_forcing
+from dalearn.forcing.series import ForcingSeries
+from dalearn.grid import Grid
+from dalearn.land.model import LandModel, LandOptions
+from dalearn.land.state import LandState
+from dalearn.land.window import ForcingWindow
+from dalearn.tree import to
+
+DTYPES = {"float64": torch.float64, "float32": torch.float32}
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` is a GPU where there is one; InputError when ``cuda`` is asked for and absent."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("device: cuda is not available here; choose auto or cpu")
+    return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
+
+
+class Setup:
+    """The experiment of ``config``, ready to be run.
+
+    ``inputs`` is the folder with what the twin made; without a twin it is not looked at.
+    """
+
+    def __init__(self, config: Config, inputs: Path) -> None:
+        self.config = config
+        self.inputs = inputs
+        self.device = choose_device(config.device)
+        self.dtype = DTYPES[config.dtype]
+
+    @cached_property
+    def surface(self) -> Surface:
+        section = self.config.surface
+        if section is None:
+            return read_surface(self.inputs / "surface.nc")
+        if section.path is not None:
+            return read_surface(Path(section.path))
+        return surface_of_cells("surface.cells", section.cells)
+
+    @cached_property
+    def forcing(self) -> ForcingSeries:
+        """The forcing of spin-up and run, checked, for the cells of the surface."""
+        section, open_loop = self.config.forcing, self.config.open_loop
+        periods = [(open_loop.start, open_loop.end)]
+        if open_loop.spin_up is not None:
+            periods.append((open_loop.spin_up.start, open_loop.spin_up.end))
+        forcing = read_forcing(
+            Path(section.path) if section is not None else self.inputs / "FORCING.nc",
+            self.config.land.snowfall,
+            start=min(as_time(start, "open_loop.start") for start, _ in periods),
+            end=max(as_time(end, "open_loop.end") for _, end in periods),
+            default_co2_ppm=self.config.land.co2,
+        )
+        self.surface.check_positions(forcing.source, forcing.latitude, forcing.longitude)
+        return forcing
+
+    @cached_property
+    def _land(self) -> tuple[Grid, LandModel]:
+        land, forcing = self.config.land, self.forcing
+        grid, parameters = self.surface.parameters(land)
+        heights = {
+            name: grid.to_columns(torch.from_numpy(getattr(forcing, name)))
+            for name in ("temperature_height", "wind_height")
+        }
+        parameters = dataclasses.replace(parameters, **heights)  # type: ignore[type-var]
+        parameters = to(parameters, device=self.device, dtype=self.dtype)
+        options = LandOptions(
+            time_step=land.time_step,
+            canopy=land.canopy,
+            albedo=land.albedo,
+            runoff=land.runoff,
+            runoff_exponent=land.runoff_exponent,
+        )
+        return grid.to(self.device), LandModel(parameters, options, compiled=self.config.compile)
+
+    @property
+    def grid(self) -> Grid:
+        return self._land[0]
+
+    @property
+    def model(self) -> LandModel:
+        return self._land[1]
+
+    def window(self, start: np.datetime64, end: np.datetime64) -> ForcingWindow:
+        """The forcing of the model steps from ``start`` to ``end``."""
+        shortwave = self.config.forcing.shortwave if self.config.forcing is not None else "linear"
+        time_step = self.config.land.time_step
+        return self.forcing.window(start, end, time_step, self.dtype, self.device, shortwave=shortwave)
+
+    def cold_start(self) -> LandState:
+        """The state before the spin-up: the mean air temperature everywhere, moist soil, few leaves."""
+        mean = torch.from_numpy(self.forcing.records["Tair"].mean(axis=0, dtype=np.float64)).to(self.device, self.dtype)
+        return self.model.initial_state(temperature=self.grid.to_columns(mean))
+
+    @cached_property
+    def window_starts(self) -> np.ndarray:
+        """Start of every assimilation window, (window,) datetime64[s]; InputError when there is none."""
+        section = self.config.assimilation
+        starts = window_starts(section) if section is not None else np.array([], dtype="datetime64[s]")
+        if section is not None and not len(starts):
+            raise InputError(
+                f"assimilation: no 24 h window from {section.window_start_hour} UTC fits between {section.start} and "
+                f"{section.end}; lengthen the period"
+            )
+        return starts
+
+    @cached_property
+    def jacobian_windows(self) -> np.ndarray:
+        """Starts of the windows on which the Jacobian back ends are compared, spread over the first year."""
+        count = min(self.config.evaluation.jacobian_windows, len(self.window_starts))
+        year = min(len(self.window_starts), 365)
+        return self.window_starts[((np.arange(count) + 0.5) / max(count, 1) * year).astype(int)]
+
+    @cached_property
+    def stored_states(self) -> set[np.datetime64]:
+        """Times at which the open loop leaves its state for later stages."""
+        return {*self.window_starts[:1], *self.jacobian_windows}
