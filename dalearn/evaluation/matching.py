@@ -1,0 +1,58 @@
+"""Observations put on the window ends of a run."""
+
+from typing import Protocol
+
+import numpy as np
+
+
+class ObservationSeries(Protocol):
+    """What the evaluation reads of an observation object: arrays over samples, ``cell`` an index."""
+
+    @property
+    def quantity(self) -> str: ...
+    @property
+    def units(self) -> str: ...
+    @property
+    def time(self) -> np.ndarray: ...
+    @property
+    def cell(self) -> np.ndarray: ...
+    @property
+    def value(self) -> np.ndarray: ...
+
+
+def match_to_times(
+    observations: ObservationSeries, time: np.ndarray, cell_count: int, tolerance_hours: float
+) -> np.ndarray:
+    """Mean of the samples within ``tolerance_hours`` of each time: (time, cell), NaN where there is none.
+
+    ``time`` (time,) datetime64, ascending.  A sample belongs to the nearest time only (to the earlier of two
+    equally near ones); samples without a finite value or with a cell outside the run are left out.
+    """
+    time = np.asarray(time).astype("datetime64[s]")
+    sample_time = np.asarray(observations.time).astype("datetime64[s]")
+    cell = np.asarray(observations.cell)
+    value = np.asarray(observations.value, dtype=np.float64)
+    after = np.clip(np.searchsorted(time, sample_time), 0, len(time) - 1)
+    before = np.maximum(after - 1, 0)
+    distance_before = np.abs((sample_time - time[before]).astype(np.int64))
+    distance_after = np.abs((time[after] - sample_time).astype(np.int64))
+    nearest = np.where(distance_before <= distance_after, before, after)
+    distance = np.minimum(distance_before, distance_after)
+    used = (distance <= tolerance_hours * 3600.0) & np.isfinite(value) & (cell >= 0) & (cell < cell_count)
+    total = np.zeros((len(time), cell_count))
+    count = np.zeros((len(time), cell_count))
+    np.add.at(total, (nearest[used], cell[used]), value[used])
+    np.add.at(count, (nearest[used], cell[used]), 1.0)
+    return np.where(count > 0, total / np.maximum(count, 1.0), np.nan)
+
+
+def nearest_rows(wanted: np.ndarray, available: np.ndarray, tolerance_hours: float = 1.5) -> np.ndarray:
+    """Index in ``available`` nearest to each of ``wanted`` (both ascending datetime64); -1 beyond the tolerance."""
+    wanted = np.asarray(wanted).astype("datetime64[s]")
+    available = np.asarray(available).astype("datetime64[s]")
+    after = np.clip(np.searchsorted(available, wanted), 0, len(available) - 1)
+    before = np.maximum(after - 1, 0)
+    distance_before = np.abs((wanted - available[before]).astype(np.int64))
+    distance_after = np.abs((available[after] - wanted).astype(np.int64))
+    nearest = np.where(distance_before < distance_after, before, after)
+    return np.where(np.minimum(distance_before, distance_after) <= tolerance_hours * 3600.0, nearest, -1)

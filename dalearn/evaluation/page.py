@@ -1,0 +1,60 @@
+"""What a section of the evaluation writes to: tables, figures and the report of one run directory."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from dalearn.evaluation.cells import Cells
+from dalearn.evaluation.report import Report
+from dalearn.evaluation.style import save_figure
+from dalearn.evaluation.table_parts import ScoreSettings, write_table
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """How a run is evaluated.
+
+    ``in_situ_tolerance_hours``: in situ samples this near to a window end are averaged.
+    ``satellite_tolerance_hours``: the same for satellite observations that no experiment assimilated.
+    ``window_end_hour`` (UTC) is used only where there is no analysis.nc to tell.
+    ``series_cells``: cells whose time series are drawn; empty = the station where the open loop is worst.
+    """
+
+    scores: ScoreSettings = field(default_factory=ScoreSettings)
+    in_situ_tolerance_hours: float = 1.5
+    satellite_tolerance_hours: float = 12.0
+    window_end_hour: int = 9
+    series_cells: tuple[int, ...] = ()
+
+
+@dataclass
+class Page:
+    """The report being built, and the files written so far by name."""
+
+    directory: Path
+    cells: Cells
+    settings: EvaluationSettings
+    report: Report
+    tables: dict[str, Path] = field(default_factory=dict)
+    figures: dict[str, Path] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+
+    def table(self, name: str, frame: pd.DataFrame, caption: str, show: bool = True) -> None:
+        """Write ``tables/<name>.csv`` and show it in the report (long tables are only written)."""
+        self.tables[name] = write_table(frame, self.directory / "tables" / f"{name}.csv")
+        if show:
+            self.report.table(frame, caption)
+        else:
+            self.report.paragraph(f"{caption} In tables/{name}.csv, {len(frame)} rows.")
+
+    def figure(self, name: str, figure: Figure, caption: str) -> None:
+        """Write ``figures/<name>.png`` and show it in the report."""
+        self.figures[name] = save_figure(figure, self.directory / "figures" / f"{name}.png")
+        self.report.figure(self.figures[name], caption)
+
+    def absent(self, sentence: str) -> None:
+        """Say in the report which input was not there."""
+        self.missing.append(sentence)
+        self.report.missing(sentence)

@@ -1,0 +1,195 @@
+"""A made-up run directory in the format of the project, with errors of known size in the open loop."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from dalearn.evaluation.cells import Cells
+
+LAYERS = [f"WG{layer}" for layer in range(1, 9)]
+CONTROL = ["LAI", *LAYERS[1:]]
+EXPERIMENTS = ["EKF", "EKF_SWI_LAI"]
+CLASSES = ["crops", "forest", "grass"]
+
+
+@dataclass
+class Observations:
+    """The attributes that the evaluation reads of an observation object."""
+
+    quantity: str
+    units: str
+    time: np.ndarray
+    cell: np.ndarray
+    value: np.ndarray
+    error: np.ndarray
+
+
+@dataclass
+class SyntheticRun:
+    directory: Path
+    cells: Cells
+    time: np.ndarray
+    satellite: Observations
+    in_situ: Observations
+    observed: np.ndarray
+    prediction: dict[str, np.ndarray]
+
+
+def make_cells(count: int, stations: dict[int, str]) -> Cells:
+    side = max(1, round(np.sqrt(count)))
+    row, column = np.divmod(np.arange(count), side)
+    return Cells(
+        latitude=43.125 + 0.25 * row,
+        longitude=-0.875 + 0.25 * column,
+        station=[stations.get(cell, "") for cell in range(count)],
+        vegetation_class=[CLASSES[(cell // 3 + cell) % 3] for cell in range(count)],
+    )
+
+
+def memory(generator, shape, days):
+    """Red noise with unit variance."""
+    noise = generator.standard_normal(shape)
+    keep = np.exp(-1.0 / days)
+    result = np.empty(shape)
+    result[0] = noise[0]
+    for step in range(1, shape[0]):
+        result[step] = keep * result[step - 1] + np.sqrt(1 - keep**2) * noise[step]
+    return result
+
+
+def backscatter(moisture, leaves):
+    return -12.5 + 14.0 * moisture + 0.35 * leaves
+
+
+def write_states(path, time, fields, cells):
+    dataset = xr.Dataset({name: (("time", "cell"), values.astype("float32")) for name, values in fields.items()})
+    for name in fields:
+        dataset[name].attrs["units"] = "m3 m-3" if name.startswith("WG") else "K" if name.startswith("TG") else "m2 m-2"
+    coordinates = {"time": time, "latitude": ("cell", cells.latitude), "longitude": ("cell", cells.longitude)}
+    dataset.assign_coords(coordinates).to_netcdf(path)
+
+
+@pytest.fixture(scope="session")
+def make_run() -> Callable[..., SyntheticRun]:
+    return build_run
+
+
+def build_run(directory: Path, cells: Cells, days: int = 240, twin: bool = True, seed: int = 0) -> SyntheticRun:
+    """Write open_loop.nc, analysis.nc and, for a twin, truth.nc; the experiments remove part of the open loop's error."""
+    directory.mkdir(parents=True, exist_ok=True)
+    generator = np.random.default_rng(seed)
+    count = cells.count
+    steps = 4 * days
+    time = np.datetime64("2015-01-01T15", "ns") + np.arange(steps) * np.timedelta64(6, "h")
+    is_window_end = (time.astype("datetime64[h]").astype(int) % 24) == 9
+    ends = time[is_window_end]
+    season = np.sin((np.arange(steps) / 4 - 100) * 2 * np.pi / 365.0)[:, None]
+    crops = np.array([name == "crops" for name in cells.vegetation_class])
+    leaves = 2.2 + 1.4 * season + 0.3 * memory(generator, (steps, count), 80) + np.array([0.6, 0.0])[crops.astype(int)]
+    wet = memory(generator, (steps, count), 40)
+    truth = {"LAI": np.maximum(leaves, 0.3)}
+    for layer, name in enumerate(LAYERS):
+        slow = memory(generator, (steps, count), 12 * (layer + 1))
+        truth[name] = 0.24 - 0.05 * season + (0.055 - 0.005 * layer) * (0.7 * wet + 0.7 * slow)
+    truth["TG1"] = 284.0 + 9.0 * season + np.zeros((steps, count))
+    truth["TG2"] = truth["TG1"] - 0.5
+    summer = np.maximum(season, 0.0)
+    error = {"LAI": (0.25 + 1.5 * summer * crops) * np.ones((steps, count)) + 0.3 * memory(generator, (steps, count), 60)}
+    for name in LAYERS:
+        error[name] = 0.02 + 0.02 * memory(generator, (steps, count), 25)
+    open_loop = {name: values + error.get(name, 0.0) for name, values in truth.items()}
+    write_states(directory / "open_loop.nc", time, open_loop, cells)
+    if twin:
+        write_states(directory / "truth.nc", time, truth, cells)
+
+    def at_ends(values):
+        return values[is_window_end]
+
+    shape = (len(ends), count)
+    noise = 0.33
+    observed = backscatter(at_ends(truth["WG2"]), at_ends(truth["LAI"])) + noise * generator.standard_normal(shape)
+    observed[generator.random(shape) < 0.2] = np.nan
+    leaves_observed = at_ends(truth["LAI"]) * (1 + 0.1 * generator.standard_normal(shape))
+    leaves_observed[np.arange(len(ends)) % 10 != 4] = np.nan
+    moisture_observed = at_ends(truth["WG2"]) + 0.03 * generator.standard_normal(shape)
+
+    remaining = {"EKF": {"LAI": 0.4, "WG": 0.7}, "EKF_SWI_LAI": {"LAI": 0.7, "WG": 0.85}}
+    data: dict[str, list[np.ndarray]] = {}
+
+    def store(name, values):
+        data.setdefault(name, []).append(values)
+
+    for experiment in EXPERIMENTS:
+        share = remaining[experiment]
+        analysis, forecast = {}, {}
+        for name in ["LAI", *LAYERS, "TG2"]:
+            left = at_ends(error.get(name, np.zeros_like(wet)))
+            kept = share.get(name[:2], share.get(name, 1.0))
+            analysis[name] = at_ends(truth[name]) + kept * left
+            forecast[name] = at_ends(truth[name]) + (kept + 0.08) * left
+            store(name, analysis[name])
+            if name != "TG2":
+                store(f"{name}_forecast", forecast[name])
+            if name in CONTROL:
+                store(f"{name}_increment", analysis[name] - forecast[name])
+        radar = experiment == "EKF"
+        nothing = np.full(shape, np.nan)
+        equivalents = {
+            "sigma0": (observed, *(backscatter(s["WG2"], s["LAI"]) for s in (forecast, analysis)), radar),
+            "SSM": (moisture_observed, forecast["WG2"], analysis["WG2"], not radar),
+            "LAI": (leaves_observed, forecast["LAI"], analysis["LAI"], not radar),
+        }
+        for quantity, (values, before, after, used) in equivalents.items():
+            store(f"{quantity}_observed", values if used else nothing)
+            store(f"{quantity}_model_forecast", before if used or quantity == "sigma0" else nothing)
+            store(f"{quantity}_model_analysis", after if used or quantity == "sigma0" else nothing)
+            store(f"{quantity}_departure", values - before if used else nothing)
+            flag = np.where(np.isfinite(values), 0.0, 1.0)
+            flag[:2] = np.where(np.isfinite(values[:2]), 4.0, 1.0)
+            flag[10] = np.where(np.isfinite(values[10]), 6.0, 1.0)
+            store(f"{quantity}_rejected", flag if used else nothing)
+            for name in CONTROL:
+                layer = LAYERS.index(name) if name in LAYERS else 0
+                slope = 0.3 if name == "LAI" else 12.0 * np.exp(-layer)
+                cycle = 1 + 0.4 * at_ends(season) + 0.2 * generator.standard_normal(shape)
+                store(f"jacobian_{quantity}_{name}", slope * cycle if used else nothing)
+    analysis_file = xr.Dataset(
+        {name: (("experiment", "time", "cell"), np.stack(values).astype("float32")) for name, values in data.items()}
+    )
+    units = {"sigma0": "dB", "SSM": "m3 m-3", "LAI": "m2 m-2"}
+    for quantity, unit in units.items():
+        for name in ("observed", "model_forecast", "model_analysis", "departure"):
+            analysis_file[f"{quantity}_{name}"].attrs["units"] = unit
+        analysis_file[f"{quantity}_rejected"].attrs = {
+            "flag_values": np.array([0, 1, 4, 6], dtype="int8"),
+            "flag_meanings": "assimilated missing frozen departure",
+        }
+    states = {"sigma0": backscatter(open_loop["WG2"], open_loop["LAI"]), "SSM": open_loop["WG2"], "LAI": open_loop["LAI"]}
+    for quantity, values in states.items():
+        analysis_file[f"{quantity}_open_loop"] = (("time", "cell"), at_ends(values).astype("float32"))
+    analysis_file.assign_coords(
+        experiment=EXPERIMENTS, time=ends, latitude=("cell", cells.latitude), longitude=("cell", cells.longitude)
+    ).to_netcdf(directory / "analysis.nc")
+
+    offsets = np.array([-60, 0, 60], dtype="timedelta64[m]")
+    stations = np.array(cells.stations or [0])
+    truth_at_ends = at_ends(truth["WG2"])[:, stations]
+    values = truth_at_ends[:, :, None] + 0.02 * generator.standard_normal((len(ends), len(stations), 3))
+    sample_time = np.broadcast_to((ends[:, None] + offsets)[:, None, :], values.shape).ravel()
+    sample_cell = np.broadcast_to(stations[None, :, None], values.shape).ravel()
+    in_situ = Observations("SSM", "m3 m-3", sample_time, sample_cell, values.ravel(), np.full(values.size, 0.02))
+    satellite = Observations(
+        "SSM", "m3 m-3", np.repeat(ends + np.timedelta64(90, "m"), count), np.tile(np.arange(count), len(ends)),
+        moisture_observed.ravel(), np.full(moisture_observed.size, 0.03),
+    )  # fmt: skip
+    perfect = backscatter(at_ends(truth["WG2"]), at_ends(truth["LAI"]))
+    predictions = {
+        "network": perfect + 0.1 * generator.standard_normal(shape),
+        "linear": perfect + 0.3 * generator.standard_normal(shape),
+        "climatology": np.broadcast_to(np.nanmean(perfect, axis=0), shape) + 0.3 * at_ends(season),
+    }
+    return SyntheticRun(directory, cells, ends.astype("datetime64[s]"), satellite, in_situ, observed, predictions)
