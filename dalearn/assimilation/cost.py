@@ -1,5 +1,7 @@
 """Time and memory of one call."""
 
+import ctypes
+import gc
 import sys
 import time
 from collections.abc import Callable
@@ -33,9 +35,18 @@ def _reset_peak(device: torch.device) -> int:
         torch.cuda.synchronize(device)
         torch.cuda.reset_peak_memory_stats(device)
         return torch.cuda.memory_allocated(device)
+    gc.collect()
     if _PROCESS.exists():
+        _return_freed_memory()
         (_PROCESS / "clear_refs").write_text("5")
     return _peak(device)
+
+
+def _return_freed_memory() -> None:
+    """Give what the C library keeps for reuse back to the system: reused memory would not show as a rise."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _peak(device: torch.device) -> int:

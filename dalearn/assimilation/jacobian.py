@@ -93,7 +93,7 @@ class _Chunk:
 
     def __init__(self, model: Model, grid: Grid, cells: range, copies: int) -> None:
         bounds = torch.tensor([cells.start, cells.stop], device=grid.cell_of_column.device)
-        first, last = torch.searchsorted(grid.cell_of_column, bounds).tolist()
+        first, last = torch.searchsorted(grid.cell_of_column.contiguous(), bounds).tolist()
         self.cells = cells
         self.columns = slice(first, last)
         self.copies = copies

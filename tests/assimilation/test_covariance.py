@@ -13,6 +13,7 @@ from dalearn.assimilation.covariance import (
     soil_range_of_cells,
 )
 from dalearn.errors import InputError
+from dalearn.land.soil import soil_moisture_range
 
 
 def test_leaf_area_index_rule(toy):
@@ -68,3 +69,9 @@ def test_missing_observation_error():
 def test_soil_range_of_cells(toy):
     grid = toy.grid([[7, 10], [4]], [[0.3, 0.7], [1.0]])
     assert soil_range_of_cells(grid, toy.parameters(3, moisture_range=0.0875)).tolist() == [0.0875, 0.0875]
+
+
+@pytest.mark.parametrize(("clay", "expected"), [(0.10, 0.081739), (0.18, 0.087056), (0.25, 0.088700), (0.40, 0.088511)])
+def test_soil_range(clay, expected):
+    """Sections 1.4 and 10.1."""
+    assert soil_moisture_range(torch.tensor(clay, dtype=torch.float64)).item() == pytest.approx(expected, abs=1e-6)
