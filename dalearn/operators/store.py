@@ -71,7 +71,7 @@ def load_operator(
     if lacking:
         raise InputError(f"{path}: not an operator file ({', '.join(lacking)} missing); train one with dalearn train")
     if latitude is not None and longitude is not None:
-        _check_cells(path, stored, latitude, longitude)
+        check_same_cells(path, (stored["latitude"], stored["longitude"]), (latitude, longitude))
     operator = _rebuild(path, attributes, stored)
     operator.load_state_dict(_state(path, operator, stored))
     return operator
@@ -126,17 +126,18 @@ def _write_tensor(dataset: netCDF4.Dataset, name: str, axes: tuple[str, ...], te
     io.create_variable(dataset, name, axes, values.dtype, attributes=attributes)[...] = values
 
 
-def _check_cells(path: Path, stored: dict[str, np.ndarray], latitude: np.ndarray, longitude: np.ndarray) -> None:
-    count = len(stored["latitude"])
-    if count != len(latitude):
-        raise InputError(f"{path}: operator of {count} cells, but the grid has {len(latitude)}; train it on this grid")
-    turn = (stored["longitude"] - longitude + 180.0) % 360.0 - 180.0
-    apart = np.maximum(np.abs(stored["latitude"] - latitude), np.abs(turn))
+def check_same_cells(
+    path: str | Path, of_file: tuple[np.ndarray, np.ndarray], of_grid: tuple[np.ndarray, np.ndarray]
+) -> None:
+    """``InputError`` unless both (latitude, longitude), each (cell,) degrees, are the same cells in the same order."""
+    if len(of_file[0]) != len(of_grid[0]):
+        raise InputError(f"{path}: {len(of_file[0])} cells, but the grid has {len(of_grid[0])}; use files of one grid")
+    turn = (of_file[1] - of_grid[1] + 180.0) % 360.0 - 180.0
+    apart = np.maximum(np.abs(of_file[0] - of_grid[0]), np.abs(turn))
     if apart.max(initial=0.0) > POSITION_TOLERANCE:
         cell = int(apart.argmax())
         raise InputError(
-            f"{path}: cell {cell} of the operator lies {apart[cell]:.3g} degrees from cell {cell} of the grid; "
-            "train it on this grid"
+            f"{path}: cell {cell} lies {apart[cell]:.3g} degrees from cell {cell} of the grid; use files of one grid"
         )
 
 
