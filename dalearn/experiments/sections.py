@@ -32,6 +32,13 @@ def check_period(section: str, start: str, end: str, names: tuple[str, str] = ("
         raise InputError(f"{section}.{names[1]}: {end} is not after {names[0]} {start}; correct one of them")
 
 
+def _check_midnight(section: str, *times: str) -> None:
+    for text in times:
+        time = as_time(text, section)
+        if time != time.astype("datetime64[D]"):
+            raise InputError(f"{section}: {text} is not midnight; start and end the run at 00 UTC")
+
+
 def check_positive(section: str, **values: float | None) -> None:
     for name, value in values.items():
         if value is not None and not value > 0:
@@ -124,10 +131,12 @@ class ObservationConfig:
         name: how other sections refer to it.
         quantity: what is observed.
         path: the file.
-        layout: ``native`` is the package's own format, ``ascat_case`` the samples of one site with in situ series.
-        variable: the variable in a file that holds several (``ascat_case``: sigma40, insitu_sm_005cm, ...).
-        error: standard deviation in the units of the quantity; null keeps that of the file.
+        layout: ``native`` is the package's own format; ``ascat_case`` and ``in_situ_case`` are the satellite samples
+            and the probes of a site file.
+        depth_cm: of the probe, in a site file.
+        error: standard deviation in the units of the quantity, in place of that of the file.
         hours: keep samples within ``hours_tolerance`` of these hours UTC; null keeps all.
+        tolerance_km: samples further than this from all cells are left out.
         exponential_filter: time scale in days of a recursive exponential filter; null for none.
         rescale: ``seasonal`` matches mean and standard deviation to the open loop, by month, over the training period.
     """
@@ -135,22 +144,31 @@ class ObservationConfig:
     name: str
     quantity: Literal["sigma0", "SSM", "LAI"]
     path: str | None = None
-    layout: Literal["native", "ascat_case"] = "native"
-    variable: str | None = None
+    layout: Literal["native", "ascat_case", "in_situ_case"] = "native"
+    depth_cm: int = 5
     error: float | None = None
-    hours: list[int] | None = None
+    hours: list[float] | None = None
     hours_tolerance: float = 2.0
+    tolerance_km: float = 15.0
     exponential_filter: float | None = None
     rescale: Literal["none", "seasonal"] = "none"
 
     def __post_init__(self) -> None:
         where = f"observations.{self.name}"
-        check_positive(where, error=self.error, exponential_filter=self.exponential_filter)
+        check_positive(
+            where,
+            error=self.error,
+            exponential_filter=self.exponential_filter,
+            hours_tolerance=self.hours_tolerance,
+            tolerance_km=self.tolerance_km,
+        )
         for hour in self.hours or []:
             if not 0 <= hour < 24:
-                raise InputError(f"{where}.hours: {hour} is not an hour of the day, 0..23")
+                raise InputError(f"{where}.hours: {hour:g} is not an hour of the day, 0..24")
         if self.rescale == "seasonal" and self.quantity != "SSM":
             raise InputError(f"{where}.rescale: only SSM is rescaled, {self.quantity} is not")
+        if self.layout == "in_situ_case" and self.quantity != "SSM":
+            raise InputError(f"{where}.layout: in_situ_case holds SSM, not {self.quantity}")
 
 
 @dataclass(kw_only=True)
@@ -163,6 +181,7 @@ class SpinUpConfig:
 
     def __post_init__(self) -> None:
         check_period("open_loop.spin_up", self.start, self.end)
+        _check_midnight("open_loop.spin_up", self.start, self.end)
         if self.repetitions < 1:
             raise InputError(f"open_loop.spin_up.repetitions: {self.repetitions} is less than 1; leave spin_up out")
 
@@ -183,6 +202,7 @@ class OpenLoopConfig:
 
     def __post_init__(self) -> None:
         check_period("open_loop", self.start, self.end)
+        _check_midnight("open_loop", self.start, self.end)
         if self.output_hours < 1 or 24 % self.output_hours:
             raise InputError(f"open_loop.output_hours: {self.output_hours} does not divide the day")
         check_positive("open_loop", block_days=self.block_days)

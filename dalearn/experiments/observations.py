@@ -1,0 +1,96 @@
+"""The observations of an experiment: read, put on the cells, screened, filtered and rescaled as configured."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from dalearn.constants import TRIPLE_POINT
+from dalearn.errors import InputError
+from dalearn.experiments.open_loop_data import OpenLoopData
+from dalearn.experiments.sections import ObservationConfig, as_time
+from dalearn.experiments.setup import Setup
+from dalearn.observations.ascat_case import read_ascat, read_in_situ, read_leaf_area_index
+from dalearn.observations.exponential_filter import soil_water_index
+from dalearn.observations.files import read_observations
+from dalearn.observations.matching import on_cells, values_at
+from dalearn.observations.observations import Observations
+from dalearn.observations.rescaling import fit_rescaling
+from dalearn.variables import VARIABLES
+
+logger = logging.getLogger("dalearn")
+
+MODEL_TOLERANCE = np.timedelta64(90, "m")  # between an observation and the open-loop output it is compared with
+
+
+def read_configured(setup: Setup, name: str) -> Observations:
+    """The observations called ``name`` on the cells of the run, before rescaling.
+
+    Raises InputError for a file that cannot be used or lies elsewhere.
+    """
+    section = setup.config.observation(name)
+    observations = on_cells(
+        _read(section), setup.surface.latitude, setup.surface.longitude, tolerance_km=section.tolerance_km
+    )
+    if section.error is not None:
+        observations = replace(observations, error=np.full(len(observations), section.error))
+    if section.hours is not None:
+        observations = observations.select(_near_hours(observations.time, section), "other_hour")
+    if section.exponential_filter is not None:
+        observations = soil_water_index(observations, section.exponential_filter)
+    return observations
+
+
+def _read(section: ObservationConfig) -> Observations:
+    path = Path(section.path or "")
+    if section.layout == "native":
+        return read_observations(path, section.quantity, section.error)
+    if section.layout == "in_situ_case":
+        return read_in_situ(path, section.depth_cm, np.nan if section.error is None else section.error)
+    if section.quantity == "LAI":
+        return read_leaf_area_index(path)
+    return read_ascat(path, section.quantity, section.error)
+
+
+def _near_hours(time: np.ndarray, section: ObservationConfig) -> np.ndarray:
+    hour = (time - time.astype("datetime64[D]")).astype("timedelta64[s]").astype(np.float64) / 3600.0
+    apart = np.abs((hour[:, None] - np.array(section.hours) + 12.0) % 24.0 - 12.0)
+    return (apart <= section.hours_tolerance).any(axis=1)
+
+
+def check_overlap(setup: Setup) -> None:
+    """Read everything that the configuration uses; InputError when some of it has no sample where it is needed."""
+    for name, where, start, end in setup.config.used_observations():
+        observations = read_configured(setup, name)
+        first, last = as_time(start, where), as_time(end, where)
+        if not len(observations.between(first, last)):
+            covered = "no usable sample"
+            if len(observations):
+                covered = f"samples from {observations.time.min()} to {observations.time.max()} UTC"
+            raise InputError(
+                f"{observations.source}: {name}: {covered}, none in {where} ({start} to {end}); "
+                "choose a period that overlaps"
+            )
+
+
+def read_rescaled(setup: Setup, name: str, open_loop: OpenLoopData) -> Observations:
+    """The observations called ``name``, rescaled to the open loop when the configuration asks for it."""
+    section, training = setup.config.observation(name), setup.config.training
+    observations = read_configured(setup, name)
+    if section.rescale == "none" or training is None:
+        return observations
+    data = open_loop.read(("WG2", "TG2"))
+    model = np.where(data["TG2"] > TRIPLE_POINT, data["WG2"], np.nan)
+    paired = values_at(observations, open_loop.time, model, MODEL_TOLERANCE)
+    start, end = as_time(training.start, "training.start"), as_time(training.end, "training.end")
+    rescaling = fit_rescaling(observations, paired, start, end)
+    rescaled = rescaling.apply(observations, VARIABLES["WG2"].units, section.error or np.nan)
+    left_out = rescaled.counts.get("not_rescaled", 0)
+    logger.info("%s: rescaled %d samples to the open loop, %d without a fit", name, len(rescaled), left_out)
+    if not len(rescaled):
+        raise InputError(
+            f"{observations.source}: {name} cannot be rescaled: too few pairs with the open loop in "
+            f"{training.start} to {training.end}; lengthen the training period or set rescale to none"
+        )
+    return rescaled
