@@ -14,7 +14,7 @@ from dalearn.io import read_time, read_values, reading, require
 REQUIRED = ("Tair", "Qair", "PSurf", "DIR_SWdown", "SCA_SWdown", "LWdown", "Rainf", "Snowf", "Wind")
 OPTIONAL = ("Wind_DIR", "CO2air")
 STEP_NAMES = ("FRC_TIME_STP", "FORC_TIME_STEP")
-VALUES_PER_BLOCK = 4_000_000
+VALUES_PER_BLOCK = 1_000_000
 
 Snowfall = Literal["error", "as_rain"]
 
