@@ -12,6 +12,7 @@ over samples, so a resample is a row of weights and all resamples of all cells a
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -21,6 +22,8 @@ BLOCK_DAYS = 30.0
 RESAMPLES = 1000
 LEVEL = 0.95
 MINIMUM_BLOCKS = 4
+_NORMAL_QUANTILE = np.vectorize(NormalDist().inv_cdf, otypes=[float])
+_NORMAL_SHARE = np.vectorize(NormalDist().cdf, otypes=[float])
 
 
 @dataclass(frozen=True)
@@ -120,12 +123,31 @@ def bootstrap_scores(
     return replicates
 
 
-def interval(replicates: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
-    """Lower and upper end of the percentile interval over axis 0; NaN where every replicate is NaN."""
-    known = np.isfinite(replicates).any(axis=0)
-    filled = np.where(known, replicates, 0.0)
-    low, high = np.nanquantile(filled, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return np.where(known, low, np.nan), np.where(known, high, np.nan)
+def interval(
+    replicates: np.ndarray, estimate: np.ndarray | float, level: float = LEVEL
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper end of the bias-corrected percentile interval over axis 0 (Efron 1981).
+
+    ``replicates`` (resample, ...) and ``estimate`` (...), the score of the sample itself.  A resample of a few dozen
+    blocks varies less than the sample, so replicates of R lie below the estimate; the quantiles are moved by the
+    share of the replicates below it.  NaN where the estimate or half of the replicates are missing.
+    """
+    estimate = np.asarray(estimate, dtype=np.float64)
+    count = np.isfinite(replicates).sum(axis=0)
+    known = (2 * count > len(replicates)) & np.isfinite(estimate)
+    count = np.where(known, count, 1)
+    ordered = np.sort(np.where(known, replicates, 0.0), axis=0)
+    below = ((ordered < estimate).sum(axis=0) + 0.5 * (ordered == estimate).sum(axis=0)) / count
+    shift = _NORMAL_QUANTILE(np.clip(np.where(known, below, 0.5), 0.5 / len(replicates), 1 - 0.5 / len(replicates)))
+    ends = []
+    for probability in ((1 - level) / 2, (1 + level) / 2):
+        share = _NORMAL_SHARE(2 * shift + NormalDist().inv_cdf(probability))
+        position = np.clip(share * count - 0.5, 0, count - 1)
+        lower = np.floor(position).astype(int)
+        upper = np.minimum(lower + 1, count - 1)
+        first, second = (np.take_along_axis(ordered, index[None], axis=0)[0] for index in (lower, upper))
+        ends.append(np.where(known, first + (position - lower) * (second - first), np.nan))
+    return ends[0], ends[1]
 
 
 def mean_over_cells(replicates: np.ndarray) -> np.ndarray:

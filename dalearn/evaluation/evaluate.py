@@ -15,26 +15,16 @@ from dalearn.evaluation.compare import (
     compare_with_truth,
 )
 from dalearn.evaluation.comparison import Comparison
+from dalearn.evaluation.filter_section import add_filter
 from dalearn.evaluation.matching import ObservationSeries
+from dalearn.evaluation.operator_section import add_operators
 from dalearn.evaluation.operator_test import OperatorTest, read_operator_test
 from dalearn.evaluation.page import EvaluationSettings, Page
 from dalearn.evaluation.report import Report
 from dalearn.evaluation.run_data import RunData, open_run
-from dalearn.evaluation.run_sections import (
-    add_filter,
-    add_jacobian_comparison,
-    add_open_loop,
-    add_operators,
-    add_warnings,
-    add_what_was_run,
-)
-from dalearn.evaluation.score_sections import (
-    add_in_situ_scores,
-    add_observation_scores,
-    add_series,
-    add_soil_moisture_map,
-    add_truth_scores,
-)
+from dalearn.evaluation.run_sections import add_jacobian_comparison, add_open_loop, add_warnings, add_what_was_run
+from dalearn.evaluation.score_sections import add_in_situ_scores, add_observation_scores, add_truth_scores
+from dalearn.evaluation.series_section import add_series
 
 QUANTITIES = ("sigma0", "LAI", "SSM")
 OPERATOR_TEST_FILE = "operator_test.nc"
@@ -95,6 +85,7 @@ def evaluate_run(
         _add_scores(page, run, observations, in_situ)
     add_jacobian_comparison(page, jacobian_comparison)
     add_warnings(page, warnings)
+    page.summarise()
     report = page.report.write(directory / "report.html")
     return EvaluationResult(report, page.tables, page.figures, page.missing)
 
@@ -113,8 +104,6 @@ def _add_scores(
             continue
         add_observation_scores(page, run, comparison)
         to_draw[quantity] = comparison
-        if quantity == "SSM":
-            add_soil_moisture_map(page, comparison)
     local = compare_with_in_situ(run, in_situ, page.settings.in_situ_tolerance_hours)
     if isinstance(local, str):
         page.absent(local)
@@ -127,5 +116,4 @@ def _add_scores(
         add_truth_scores(page, known)
     if isinstance(truths[0], Comparison):
         to_draw.setdefault("LAI", truths[0])
-    page.report.subsection("Time series")
     add_series(page, run, list(to_draw.values()))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -40,6 +41,7 @@ class Page:
     tables: dict[str, Path] = field(default_factory=dict)
     figures: dict[str, Path] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    key_numbers: list[dict[str, Any]] = field(default_factory=list)
 
     def table(self, name: str, frame: pd.DataFrame, caption: str, show: bool = True) -> None:
         """Write ``tables/<name>.csv`` and show it in the report (long tables are only written)."""
@@ -53,6 +55,21 @@ class Page:
         """Write ``figures/<name>.png`` and show it in the report."""
         self.figures[name] = save_figure(figure, self.directory / "figures" / f"{name}.png")
         self.report.figure(self.figures[name], caption)
+
+    def summarise(self) -> None:
+        """Write ``tables/key_numbers.csv`` and show it at the top of the report."""
+        if not self.key_numbers:
+            return
+        frame = pd.DataFrame(self.key_numbers)
+        self.tables["key_numbers"] = write_table(frame, self.directory / "tables" / "key_numbers.csv")
+        level = f"{100 * self.settings.scores.level:.0f} %"
+        self.report.summary_table(
+            frame,
+            "Each run beside the open loop on the same samples, means over cells. Reading: better or worse than the "
+            f"open loop where the {level} block-bootstrap interval of the difference does not contain 0, not told "
+            "apart where it does. An analysis fits observations it has assimilated; only its forecast, other "
+            "observations and the truth of a twin test it.",
+        )
 
     def absent(self, sentence: str) -> None:
         """Say in the report which input was not there."""

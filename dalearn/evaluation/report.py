@@ -37,7 +37,7 @@ figcaption, caption { font-size: .9rem; color: #444; text-align: left; padding: 
 table { border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .28rem .7rem; text-align: right; white-space: nowrap; border-bottom: 1px solid #e6e6e6; }
 th { font-weight: 600; border-bottom: 2px solid #999; white-space: normal; vertical-align: bottom; }
-th.text, td.text { text-align: left; }
+th.text, td.text { text-align: left; white-space: normal; }
 td .interval { color: #666; font-size: .92em; }
 pre { background: #f7f7f7; padding: .8rem; overflow-x: auto; font-size: .82rem; line-height: 1.4; }
 details { margin: .6rem 0; } summary { cursor: pointer; color: #0b5c94; }
@@ -53,12 +53,18 @@ class Report:
         self.title = title
         self.subtitle = subtitle
         self._summary: list[str] = []
+        self._summary_tables: list[str] = []
         self._sections: list[tuple[str, str]] = []
         self._body: list[str] = []
 
     def summary(self, lines: Sequence[str]) -> "Report":
         """Sentences of the box at the top of the page, whenever they are known."""
         self._summary += list(lines)
+        return self
+
+    def summary_table(self, frame: pd.DataFrame, caption: str = "") -> "Report":
+        """A table of key numbers for the box at the top of the page."""
+        self._summary_tables.append(_table(frame, caption))
         return self
 
     def section(self, heading: str) -> "Report":
@@ -111,7 +117,9 @@ class Report:
     def html(self) -> str:
         """The whole page."""
         contents = "".join(f'<a href="#{anchor}">{_escape(heading)}</a>' for anchor, heading in self._sections)
-        box = f'<div class="summary"><h2>Summary</h2>{_list(self._summary)}</div>' if self._summary else ""
+        lines = _list(self._summary) if self._summary else ""
+        box = lines + "".join(self._summary_tables)
+        box = f'<div class="summary"><h2>Summary</h2>{box}</div>' if box else ""
         return (
             '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -132,7 +140,9 @@ class Report:
 
 
 def format_number(value: object) -> str:
-    """Three significant digits for a real number, all digits for an integer, a dash for undefined."""
+    """Two to three significant digits for a real number, all digits for an integer, a dash for undefined."""
+    if value is None or value is pd.NA:
+        return "–"
     if isinstance(value, Integral):
         return f"{int(value):,}".replace(",", " ").replace("-", "−")
     if not isinstance(value, Real):
@@ -140,9 +150,10 @@ def format_number(value: object) -> str:
     number = float(value)
     if not math.isfinite(number):
         return "–"
-    digits = 0 if abs(number) >= 100 else 1 if abs(number) >= 10 else 2 if abs(number) >= 1 else 3
-    text = f"{number:.{digits}f}" if abs(number) >= 5e-4 or number == 0 else f"{number:.2e}"
-    return ("0" if float(text) == 0 else text).replace("-", "−")
+    size = abs(number)
+    digits = 1 if size >= 10 else 2 if size >= 1 else 3 if size >= 0.01 else 4
+    text = f"{number:.{digits}f}" if size >= 5e-4 or number == 0 else f"{number:.1e}"
+    return (f"{number:,.0f}".replace(",", " ") if number == round(number) else text).replace("-", "−")
 
 
 def _escape(text: object) -> str:

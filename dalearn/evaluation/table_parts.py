@@ -44,7 +44,7 @@ def identity_columns(cells: Cells) -> pd.DataFrame:
 
 
 def with_interval(name: str, value: float, replicates: np.ndarray, settings: ScoreSettings) -> dict[str, float]:
-    low, high = interval(replicates, settings.level)
+    low, high = interval(replicates, value, settings.level)
     return {name: value, f"{name} low": float(low), f"{name} high": float(high)}
 
 
@@ -56,11 +56,6 @@ def known_mean(values: np.ndarray) -> float:
 def known_deviation(values: np.ndarray) -> float:
     known = values[np.isfinite(values)]
     return float(known.std()) if known.size else float("nan")
-
-
-def known_share(condition: np.ndarray, values: np.ndarray) -> float:
-    known = np.isfinite(values)
-    return float(100.0 * condition[known].mean()) if known.any() else float("nan")
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> Path:

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from dalearn.evaluation.bootstrap import interval, mean_over_cells
-from dalearn.evaluation.cells import Cells
+from dalearn.evaluation.cells import VEGETATION_CLASSES, Cells
 from dalearn.evaluation.comparison import OPEN_LOOP, Comparison
 from dalearn.evaluation.scores import Scores, anomaly_correlation, compute_scores
-from dalearn.evaluation.table_parts import ScoreSettings, identity_columns, known_mean, known_share, with_interval
+from dalearn.evaluation.table_parts import ScoreSettings, identity_columns, known_mean, with_interval
 
 
 def station_table(
@@ -39,27 +39,64 @@ def station_table(
         rmsd = (analysis.rmsd - open_loop.rmsd, second.rmsd - first.rmsd)
         differences = {f"RMSD difference{unit}": rmsd, **differences}
     for name, (value, replicates) in differences.items():
-        low, high = interval(replicates, settings.level)
+        low, high = interval(replicates, value, settings.level)
         frame = frame.assign(**{name: value, f"{name} low": low, f"{name} high": high})
     return frame
 
 
-def cell_table(comparison: Comparison, cells: Cells, settings: ScoreSettings) -> pd.DataFrame:
-    """Every run in every cell, one row each: RMSD, bias, ubRMSD, R and N on the common samples."""
-    common = comparison.common
+def cell_table(comparisons: Sequence[Comparison], cells: Cells, settings: ScoreSettings) -> pd.DataFrame:
+    """Every run in every cell, one row per quantity, run and cell, on the samples common to the runs.
+
+    "RMSD change (%)" is relative to the open loop.  RMSD, bias and ubRMSD, in ``units``, are undefined where only the
+    correlation means something.
+    """
     frames = []
-    for label, values in common.runs.items():
-        scores = compute_scores(values, common.observed, settings.minimum_count)
-        frames.append(identity_columns(cells).assign(run=label, **_score_columns(scores, comparison)))
+    for comparison in comparisons:
+        common = comparison.common
+        base = compute_scores(common.runs[OPEN_LOOP], common.observed, settings.minimum_count)
+        for label, values in common.runs.items():
+            score = compute_scores(values, common.observed, settings.minimum_count)
+            frame = identity_columns(cells).assign(
+                quantity=comparison.quantity, units=comparison.units, run=label, number=score.count, R=score.correlation
+            )
+            frame = frame.assign(**{"R change": score.correlation - base.correlation})
+            undefined = np.nan if comparison.correlation_only else 1.0
+            change = 100.0 * (score.rmsd / np.where(base.rmsd > 0, base.rmsd, np.nan) - 1.0)
+            columns = {"RMSD": score.rmsd, "bias": score.bias, "ubRMSD": score.ubrmsd, "RMSD change (%)": change}
+            frames.append(frame.assign(**{name: undefined * column for name, column in columns.items()}))
     return pd.concat(frames, ignore_index=True)
 
 
-def summary_table(comparison: Comparison, settings: ScoreSettings) -> pd.DataFrame:
-    """Every run over the whole domain: the mean over the cells of each score, with bootstrap intervals.
+def class_table(table: pd.DataFrame) -> pd.DataFrame:
+    """``cell_table`` by quantity, run and dominant vegetation class: means over cells, median RMSD, cells improved.
 
-    "cells improved" is the share of the cells with a lower RMSD than the open loop (or, where only the correlation
-    means something, with a higher R).
+    A cell is improved when its RMSD is below that of the open loop (its R above, where there is no RMSD).
     """
+    rows = []
+    for (quantity, run), group in table.groupby(["quantity", "run"], sort=False):
+        classes = [name for name in (*VEGETATION_CLASSES, "") if (group["vegetation class"] == name).any()]
+        for name in [*classes, "all"] if len(classes) > 1 else classes:
+            part = group if name == "all" else group[group["vegetation class"] == name]
+            scored, improved = count_improved(part)
+            row = {
+                "quantity": quantity, "units": part["units"].iloc[0], "run": run,
+                "vegetation class": name or "unknown", "cells": scored, "RMSD": part["RMSD"].mean(),
+                "RMSD median": part["RMSD"].median(), "bias": part["bias"].mean(), "ubRMSD": part["ubRMSD"].mean(),
+                "R": part["R"].mean(), "RMSD change (%)": part["RMSD change (%)"].mean(),
+            }  # fmt: skip
+            rows.append(row | {"cells improved": np.nan if run == OPEN_LOOP else improved})
+    return pd.DataFrame(rows).astype({"cells improved": "Int64"})
+
+
+def count_improved(part: pd.DataFrame) -> tuple[int, int]:
+    """Cells of one run in ``cell_table`` that have a score, and those closer to the reference than the open loop."""
+    if part["RMSD"].notna().any():
+        return int(part["RMSD"].notna().sum()), int((part["RMSD change (%)"] < 0).sum())
+    return int(part["R"].notna().sum()), int((part["R change"] > 0).sum())
+
+
+def summary_table(comparison: Comparison, settings: ScoreSettings) -> pd.DataFrame:
+    """Every run over the whole domain: the mean over the cells of each score, with bootstrap intervals."""
     common = comparison.common
     replicates = settings.replicates(common.runs, common.observed, common.time)
     scores = {
@@ -86,8 +123,6 @@ def summary_table(comparison: Comparison, settings: ScoreSettings) -> pd.DataFra
                 row |= with_interval(f"RMSD difference{unit}", known_mean(rmsd), change, settings)
             change = mean_over_cells(replicates[label].correlation - replicates[OPEN_LOOP].correlation)
             row |= with_interval("R difference", known_mean(correlation), change, settings)
-            gain = correlation if comparison.correlation_only else -rmsd
-            row["cells improved (%)"] = known_share(gain > 0, gain)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -114,10 +149,9 @@ def soil_moisture_table(
             columns = _score_columns(score, comparison)
             frame = frame.assign(**{name: columns[name] for name in columns if name not in ("number", "R")})
         if label != OPEN_LOOP:
-            low, high = interval(replicates[label].correlation - base.correlation, settings.level)
-            frame = frame.assign(
-                **{"R difference": score.correlation - base_r, "R difference low": low, "R difference high": high}
-            )
+            value = score.correlation - base_r
+            low, high = interval(replicates[label].correlation - base.correlation, value, settings.level)
+            frame = frame.assign(**{"R difference": value, "R difference low": low, "R difference high": high})
         frames.append(frame.assign(order=range(len(chosen))))
     return (
         pd.concat(frames, ignore_index=True)
@@ -138,8 +172,8 @@ def _columns(comparison: Comparison, chosen: Sequence[int], labels: Sequence[str
 
 
 def _score_columns(score: Scores, comparison: Comparison) -> dict[str, np.ndarray]:
-    columns = {"number": score.count, "R": score.correlation}
-    if comparison.correlation_only:
-        return columns
-    unit = f" ({comparison.units})"
-    return columns | {f"RMSD{unit}": score.rmsd, f"bias{unit}": score.bias, f"ubRMSD{unit}": score.ubrmsd}
+    columns = {"number": score.count}
+    if not comparison.correlation_only:
+        unit = f" ({comparison.units})"
+        columns |= {f"RMSD{unit}": score.rmsd, f"bias{unit}": score.bias, f"ubRMSD{unit}": score.ubrmsd}
+    return columns | {"R": score.correlation}

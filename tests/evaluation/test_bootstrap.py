@@ -60,12 +60,13 @@ def test_interval_covers_the_true_correlation():
     cells, count, true = 150, 600, 0.7
     first = autoregressive(generator, count, cells, 0.8)
     second = true * first + np.sqrt(1 - true**2) * autoregressive(generator, count, cells, 0.8)
+    estimate = compute_scores(first, second).correlation
     replicates = bootstrap_scores({"p": first}, second, daily(count), block=30, resamples=300)["p"]
-    low, high = interval(replicates.correlation)
+    low, high = interval(replicates.correlation, estimate)
     assert 0.85 < np.mean((low < true) & (true < high)) <= 1.0
     # single-sample blocks forget the memory of the series and are too sure of themselves
     narrow = bootstrap_scores({"p": first}, second, daily(count), block=1, resamples=300)["p"]
-    narrow_low, narrow_high = interval(narrow.correlation)
+    narrow_low, narrow_high = interval(narrow.correlation, estimate)
     assert np.median(high - low) > 1.5 * np.median(narrow_high - narrow_low)
 
 
@@ -75,8 +76,9 @@ def test_differences_are_paired():
     shared = observation + autoregressive(generator, 400, 1, 0.8)
     better = observation + 0.95 * (shared - observation)
     replicates = bootstrap_scores({"a": shared, "b": better}, observation, daily(400), resamples=200)
-    low, high = interval(replicates["b"].rmsd - replicates["a"].rmsd)
-    own_low, own_high = interval(replicates["a"].rmsd)
+    rmsd = {name: compute_scores(values, observation).rmsd for name, values in (("a", shared), ("b", better))}
+    low, high = interval(replicates["b"].rmsd - replicates["a"].rmsd, rmsd["b"] - rmsd["a"])
+    own_low, own_high = interval(replicates["a"].rmsd, rmsd["a"])
     assert high[0] < 0
     assert high[0] - low[0] < 0.2 * (own_high[0] - own_low[0])
 
@@ -90,7 +92,7 @@ def test_seed_fixes_the_draws_and_empty_cells_stay_empty():
     again = bootstrap_scores({"p": prediction}, observation, resamples=20, block=5, seed=1)["p"]
     np.testing.assert_array_equal(once.rmsd, again.rmsd)
     assert np.all(np.isnan(once.rmsd[:, 1]))
-    low, high = interval(once.rmsd)
+    low, high = interval(once.rmsd, np.ones(2))
     assert np.isnan(low[1])
     assert np.isnan(high[1])
     np.testing.assert_allclose(mean_over_cells(once.rmsd), 1.0)
@@ -107,7 +109,26 @@ def test_a_block_longer_than_the_period_still_resamples():
     generator = np.random.default_rng(8)
     observation = generator.standard_normal((60, 1))
     replicates = bootstrap_scores({"p": observation + generator.standard_normal((60, 1))}, observation, block=1000)
-    low, high = interval(replicates["p"].rmsd)
+    low, high = interval(replicates["p"].rmsd, np.median(replicates["p"].rmsd, axis=0))
     assert high[0] > low[0]
     with pytest.raises(ValueError, match="blocks of length"):
         block_weights(np.arange(10.0), 0.0, 5, seed=0)
+
+
+def test_interval_without_bias_is_the_percentile_interval():
+    replicates = np.random.default_rng(1).permutation(np.arange(1001.0))[:, None]
+    low, high = interval(replicates, np.array([500.0]), level=0.9)
+    np.testing.assert_allclose([low[0], high[0]], [50.0, 950.0], atol=1.0)
+    assert interval(replicates[:, 0], 500.0)[0].shape == ()
+
+
+def test_interval_moves_towards_an_estimate_off_the_median():
+    replicates = np.random.default_rng(1).standard_normal((2000, 2))
+    low, high = interval(replicates, np.array([0.0, 1.0]))
+    assert low[1] > low[0] + 0.5
+    assert high[1] > high[0] + 0.5
+    # some missing replicates do not matter, a missing estimate does
+    replicates[:100, 0] = np.nan
+    low, high = interval(replicates, np.array([0.0, np.nan]))
+    np.testing.assert_allclose([low[0], high[0]], [-1.96, 1.96], atol=0.15)
+    assert np.isnan(low[1])
