@@ -26,7 +26,7 @@ class TrainingProgress(Callback):
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         self.start = time.monotonic()
         if sys.stderr.isatty():
-            self.bar = tqdm(total=trainer.max_epochs, desc="training", unit="epoch")
+            self.bar = tqdm(total=trainer.max_epochs, desc="training", unit=" epochs", leave=False)
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         assert isinstance(module, OperatorTraining)

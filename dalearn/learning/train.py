@@ -62,7 +62,7 @@ def train_operator(
     """
     settings = settings or TrainingSettings()
     _check_arguments(operator, predictors, target)
-    operator = copy.deepcopy(operator)
+    operator = copy.deepcopy(operator).requires_grad_(True)
     predictors, target = predictors.to("cpu", operator.dtype), target.to("cpu", operator.dtype)
     if validation is None:
         validation = validation_blocks(len(target), settings.validation_share, settings.seed, time)

@@ -169,6 +169,8 @@ class ObservationOperator(nn.Module):
             for key, tensor in self.state_dict().items()
         }
         copy.load_state_dict(chosen)
+        for name, weight in self.named_parameters():
+            copy.get_parameter(name).requires_grad_(weight.requires_grad)
         return copy.to(self.trained.device)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:

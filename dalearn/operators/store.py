@@ -56,7 +56,7 @@ def save_operator(
 def load_operator(
     path: str | Path, *, latitude: np.ndarray | None = None, longitude: np.ndarray | None = None
 ) -> ObservationOperator:
-    """The operator stored in ``path``, predicting bit for bit as when it was saved.
+    """The operator stored in ``path``, its weights frozen, predicting bit for bit as when it was saved.
 
     With ``latitude`` and ``longitude`` (cell,) given, the cells of the file must be those.  Raises ``InputError``
     for a missing, truncated or foreign file, an unregistered operator, or other cells.
@@ -74,7 +74,7 @@ def load_operator(
         check_same_cells(path, (stored["latitude"], stored["longitude"]), (latitude, longitude))
     operator = _rebuild(path, attributes, stored)
     operator.load_state_dict(_state(path, operator, stored))
-    return operator
+    return operator.requires_grad_(False)
 
 
 def variable_names(operator: ObservationOperator) -> dict[str, str]:

@@ -42,7 +42,13 @@ def test_without_time_the_axis_is_cut_into_stretches():
     assert np.abs(np.diff(chosen.astype(int))).sum() <= 16
 
 
+def test_a_few_months_are_cut_into_stretches():
+    chosen = validation_blocks(60, 0.2, seed=0, time=DAYS[:60])
+    assert 8 <= chosen.sum() <= 16
+
+
 @pytest.mark.parametrize("count", [0, 1, 7])
 def test_short_series_and_no_share(count):
     assert validation_blocks(count, 0.2, seed=0).shape == (count,)
+    assert count < 2 or not validation_blocks(count, 0.2, seed=0).all()
     assert not validation_blocks(count, 0.0, seed=0).any()

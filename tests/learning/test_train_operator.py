@@ -1,6 +1,7 @@
 """What a training returns."""
 
 import logging
+import sys
 
 import netCDF4
 import numpy as np
@@ -178,6 +179,22 @@ def test_progress_is_logged_without_the_chatter_of_the_trainer(case, caplog, cap
     assert len(lines) == 10
     assert all(line.startswith("epoch ") and "dB" in line for line in lines)
     assert capsys.readouterr().out == ""
+
+
+def test_progress_bar_on_a_terminal(case, capsys, caplog, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with caplog.at_level(logging.INFO):
+        train_operator(
+            create_operator("network", cell_count=4), case.predictors, case.target, TrainingSettings(epochs=5)
+        )
+    assert "training: " in capsys.readouterr().err
+    assert caplog.records == []
+
+
+def test_training_can_go_on_from_a_trained_operator(result, case):
+    further = train_operator(result.operator, case.predictors, case.target, QUICK, time=case.time)
+    assert bool((further.validation_rmsd[0, :3] < result.validation_rmsd[0, :3]).all())
+    assert not torch.equal(further.operator.W1, result.operator.W1)
 
 
 def test_csv_log_on_request(case, tmp_path):

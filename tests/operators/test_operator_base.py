@@ -1,6 +1,8 @@
 """The interface and the registry."""
 
 import copy
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -135,3 +137,8 @@ def test_direct_operator_takes_one_predictor():
 
 def test_number_series_are_written_short():
     assert compact(["WG1", "WG2", "WG3", "LAI", "TG2", "TG3"]) == ["WG1..WG3", "LAI", "TG2", "TG3"]
+
+
+def test_operators_and_training_settings_load_without_the_trainer():
+    code = "import sys, dalearn.operators, dalearn.learning.settings; sys.exit('lightning' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
