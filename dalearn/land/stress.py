@@ -27,7 +27,7 @@ class SoilMoistureStress(NamedTuple):
     """How much of the water demand the roots can meet."""
 
     uptake: Tensor  # (layer, column), share of each layer in the stress index; sums to it
-    index: Tensor  # F2, (column,), 0 dry to 1 unstressed
+    index: Tensor  # type: ignore[assignment]  # F2, (column,), 0 dry to 1 unstressed; tuple.index is not needed here
 
 
 class DroughtResponse(NamedTuple):
