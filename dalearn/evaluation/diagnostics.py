@@ -165,7 +165,7 @@ def draw_innovations(departures: Mapping[str, np.ndarray], quantity: str, units:
         )
     axes.axvline(0.0, color="#555555", linewidth=0.8)
     axes.set_xlabel(with_units(f"observation − model, {quantity_label(quantity)}", units))
-    axes.set_ylabel(f"density ({pretty_units('1')} / {pretty_units(units)})" if units else "density")
+    axes.set_ylabel(f"density (per {pretty_units(units)})" if units else "density")
     axes.set_xlim(-limit, limit)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.05)
     figure.legend(loc="outside lower left", ncols=1)

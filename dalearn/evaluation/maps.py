@@ -74,8 +74,8 @@ def draw_maps(panels: Sequence[MapPanel], cells: Cells) -> Figure:
         bar.locator = MaxNLocator(6)
         bar.update_ticks()
         bar.outline.set_visible(False)
-        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-        axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
         axes.xaxis.set_major_formatter(FuncFormatter(_format_longitude))
         axes.yaxis.set_major_formatter(FuncFormatter(_format_latitude))
         for side in ("top", "right"):

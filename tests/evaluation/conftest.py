@@ -79,7 +79,7 @@ def make_run() -> Callable[..., SyntheticRun]:
 
 
 def build_run(directory: Path, cells: Cells, days: int = 240, twin: bool = True, seed: int = 0) -> SyntheticRun:
-    """Write open_loop.nc, analysis.nc and, for a twin, truth.nc; the experiments remove part of the open loop's error."""
+    """Write open_loop.nc, analysis.nc and, for a twin, truth.nc; experiments remove part of the open loop's error."""
     directory.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(seed)
     count = cells.count
@@ -98,7 +98,9 @@ def build_run(directory: Path, cells: Cells, days: int = 240, twin: bool = True,
     truth["TG1"] = 284.0 + 9.0 * season + np.zeros((steps, count))
     truth["TG2"] = truth["TG1"] - 0.5
     summer = np.maximum(season, 0.0)
-    error = {"LAI": (0.25 + 1.5 * summer * crops) * np.ones((steps, count)) + 0.3 * memory(generator, (steps, count), 60)}
+    error = {
+        "LAI": (0.25 + 1.5 * summer * crops) * np.ones((steps, count)) + 0.3 * memory(generator, (steps, count), 60)
+    }
     for name in LAYERS:
         error[name] = 0.02 + 0.02 * memory(generator, (steps, count), 25)
     open_loop = {name: values + error.get(name, 0.0) for name, values in truth.items()}
@@ -168,7 +170,11 @@ def build_run(directory: Path, cells: Cells, days: int = 240, twin: bool = True,
             "flag_values": np.array([0, 1, 4, 6], dtype="int8"),
             "flag_meanings": "assimilated missing frozen departure",
         }
-    states = {"sigma0": backscatter(open_loop["WG2"], open_loop["LAI"]), "SSM": open_loop["WG2"], "LAI": open_loop["LAI"]}
+    states = {
+        "sigma0": backscatter(open_loop["WG2"], open_loop["LAI"]),
+        "SSM": open_loop["WG2"],
+        "LAI": open_loop["LAI"],
+    }
     for quantity, values in states.items():
         analysis_file[f"{quantity}_open_loop"] = (("time", "cell"), at_ends(values).astype("float32"))
     analysis_file.assign_coords(
