@@ -1,0 +1,117 @@
+"""The twin as files: the inputs of an experiment and the truth that it is to find."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from dalearn.forcing.series import ForcingSeries
+from dalearn.forcing.writer import write_forcing
+from dalearn.io import TimeSeriesWriter
+from dalearn.land.model import LandModel, LandOptions
+from dalearn.land.parameters import build_parameters
+from dalearn.observations.files import write_observations
+from dalearn.twin.backscatter import draw_backscatter
+from dalearn.twin.observations import observe_in_situ, observe_lai, observe_satellite_ssm, observe_sigma0
+from dalearn.twin.settings import TwinSettings
+from dalearn.twin.surface import PLACES, SurfaceMap, surface_map, write_surface
+from dalearn.twin.truth import HarvestCalendar, perturbed_longevity, perturbed_texture, rain_factor
+from dalearn.twin.truth_run import Progress, TruthRun, run_truth
+from dalearn.twin.weather import generate_weather
+
+INPUTS = ("FORCING.nc", "surface.nc", "sigma0.nc", "lai.nc", "ssm_satellite.nc", "ssm_in_situ.nc")
+
+
+def _random_streams(seed: int) -> dict[str, np.random.Generator]:
+    """One independent stream for each thing that is drawn, so that a changed setting leaves the others alone."""
+    names = ("rain", "texture", "longevity", "harvest", "backscatter", "sigma0", "lai", "ssm", "in_situ")
+    children = np.random.SeedSequence(seed).spawn(len(names))
+    return {name: np.random.default_rng(child) for name, child in zip(names, children, strict=True)}
+
+
+def twin_surface(settings: TwinSettings) -> SurfaceMap:
+    """The surface map of the cells that take part."""
+    chosen = settings.cells or range(len(PLACES))
+    return surface_map([PLACES[cell] for cell in chosen])
+
+
+def build_twin(
+    directory: Path, settings: TwinSettings, *, compiled: bool = True, progress: Progress | None = None
+) -> list[Path]:
+    """Make the twin in ``directory``: ``inputs/`` (``INPUTS``) and ``truth.nc``; returns the files written.
+
+    FORCING.nc holds the weather with the erroneous rain, which is what the model sees; the true rain drives the
+    truth only.  ``progress`` is called with the days of the truth done and the days in all.
+
+    Raises InputError when a file cannot be written.
+    """
+    inputs = directory / "inputs"
+    inputs.mkdir(parents=True, exist_ok=True)
+    random = _random_streams(settings.seed)
+    surface = twin_surface(settings)
+    weather = generate_weather(
+        surface.latitude,
+        surface.longitude,
+        surface.altitude,
+        settings.first_day,
+        settings.days,
+        settings.seed,
+        settings.rain_anomaly,
+    )
+    about = {"twin_settings": str(dataclasses.asdict(settings))}
+    write_surface(inputs / "surface.nc", surface)
+    seen = _with_rain_errors(weather, settings, random["rain"])
+    write_forcing(inputs / "FORCING.nc", seen, {"title": "Weather of the twin, rain with errors", **about})
+
+    truth = _run(settings, surface, weather, random, compiled, progress)
+    backscatter = draw_backscatter(surface, random["backscatter"])
+    for name, observations in {
+        "sigma0.nc": observe_sigma0(truth, surface, backscatter, settings, random["sigma0"]),
+        "lai.nc": observe_lai(truth, surface, settings, random["lai"]),
+        "ssm_satellite.nc": observe_satellite_ssm(truth, surface, settings, random["ssm"]),
+        "ssm_in_situ.nc": observe_in_situ(truth, surface, settings, random["in_situ"]),
+    }.items():
+        write_observations(inputs / name, observations, {"title": "Observations of the twin", **about})
+    _write_truth(directory / "truth.nc", truth, surface, about)
+    return [*(inputs / name for name in INPUTS), directory / "truth.nc"]
+
+
+def _with_rain_errors(weather: ForcingSeries, settings: TwinSettings, generator: np.random.Generator) -> ForcingSeries:
+    factor = rain_factor(
+        weather.latitude, weather.longitude, weather.times, settings.rain_bias, settings.rain_noise, generator
+    )
+    return dataclasses.replace(
+        weather, records={**weather.records, "Rainf": (weather.records["Rainf"] * factor).astype(np.float32)}
+    )
+
+
+def _run(
+    settings: TwinSettings,
+    surface: SurfaceMap,
+    weather: ForcingSeries,
+    random: dict[str, np.random.Generator],
+    compiled: bool,
+    progress: Progress | None,
+) -> TruthRun:
+    clay, sand = perturbed_texture(surface.clay, surface.sand, settings.texture_error, random["texture"])
+    grid, parameters = build_parameters(surface.fraction, clay, sand, surface.latitude, surface.longitude)
+    vegetation = perturbed_longevity(
+        parameters.vegetation, grid.cell_of_column, settings.longevity_error, random["longevity"]
+    )
+    calendar = HarvestCalendar.draw(
+        grid.patch_of_column.numpy(), settings.first_year, settings.years, settings.harvest_spread, random["harvest"]
+    )
+    model = LandModel(
+        dataclasses.replace(parameters, vegetation=vegetation),
+        LandOptions(time_step=settings.time_step),
+        compiled=compiled,
+    )
+    return run_truth(model, grid, weather, calendar, settings, progress)
+
+
+def _write_truth(path: Path, truth: TruthRun, surface: SurfaceMap, about: dict[str, str]) -> None:
+    attributes = {"title": "Truth of the twin: cell means, state after the hour ending at the time", **about}
+    with TimeSeriesWriter(
+        path, list(truth.values), surface.latitude, surface.longitude, attributes=attributes, rows_per_block=720
+    ) as writer:
+        writer.append(truth.time, truth.values)

@@ -1,0 +1,84 @@
+"""What can be chosen about the twin."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dalearn.errors import InputError
+from dalearn.twin.surface import PLACES
+
+
+@dataclass(frozen=True)
+class TwinSettings:
+    """Size, period and errors of the twin; the same settings give the same files.
+
+    Attributes:
+        first_year: the period starts on the first of January of this year, 00 UTC.
+        years: length of the period in calendar years; the last one serves as the test period of the demo.
+        seed: of every random number.
+        cells: indices of the places that take part (``dalearn.twin.surface.PLACES``); all when empty.
+        time_step: of the truth run, s.
+        spin_up: times that the truth repeats its first year before the period starts.
+        rain_anomaly: true rain of each year relative to the climate (0.8 a drought, 1.2 a wet year), repeated.
+        texture_error: relative error of clay and sand in the surface map (standard deviation).
+        rain_bias: relative bias of the rain in the forcing, between cells (standard deviation).
+        rain_noise: relative error of the rain of a day in the forcing (standard deviation).
+        longevity_error: relative error of the leaf longevity in the model, the typical size in a cell.
+        harvest_spread: standard deviation of harvest and regrowth dates between fields and years, days.
+        sigma0_error: noise of the backscatter, dB (standard deviation).
+        morning_share: share of days with a backscatter observation in the morning (09:30 solar time).
+        evening_share: likewise in the evening (21:30 solar time).
+        lai_error: noise of the observed LAI relative to its value (standard deviation).
+        lai_interval: days between observations of LAI.
+        satellite_ssm_error: noise of the satellite soil wetness before it is filtered, % of saturation.
+        in_situ_error: noise of the soil moisture probes, m3 m-3.
+        in_situ_interval: hours between readings of the probes.
+    """
+
+    first_year: int = 2015
+    years: int = 4
+    seed: int = 3
+    cells: tuple[int, ...] = ()
+    time_step: float = 3600.0
+    spin_up: int = 2
+    rain_anomaly: tuple[float, ...] = (1.0, 0.8, 1.2, 0.95)
+    texture_error: float = 0.15
+    rain_bias: float = 0.12
+    rain_noise: float = 0.2
+    longevity_error: float = 0.2
+    harvest_spread: float = 7.0
+    sigma0_error: float = 0.33
+    morning_share: float = 0.62
+    evening_share: float = 0.22
+    lai_error: float = 0.2
+    lai_interval: int = 10
+    satellite_ssm_error: float = 8.0
+    in_situ_error: float = 0.015
+    in_situ_interval: int = 3
+
+    def __post_init__(self) -> None:
+        if self.years < 1:
+            raise InputError(f"twin.years: {self.years} is not a number of years, choose 1 or more")
+        if self.spin_up < 0:
+            raise InputError(f"twin.spin_up: {self.spin_up} is negative, choose 0 or more")
+        if not self.rain_anomaly or min(self.rain_anomaly) <= 0.0:
+            raise InputError("twin.rain_anomaly: give at least one factor, all above 0")
+        wrong = [cell for cell in self.cells if not 0 <= cell < len(PLACES)]
+        if wrong:
+            raise InputError(f"twin.cells: {wrong[0]} is not a place, choose from 0..{len(PLACES) - 1}")
+        for name in ("morning_share", "evening_share"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise InputError(f"twin.{name}: {getattr(self, name)} is not a share, choose 0..1")
+
+    @property
+    def first_day(self) -> np.datetime64:
+        return np.datetime64(f"{self.first_year:04}-01-01", "D")
+
+    @property
+    def end(self) -> np.datetime64:
+        """The day after the period, 00 UTC."""
+        return np.datetime64(f"{self.first_year + self.years:04}-01-01", "D")
+
+    @property
+    def days(self) -> int:
+        return int((self.end - self.first_day).astype(int))

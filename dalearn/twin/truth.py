@@ -1,0 +1,122 @@
+"""How the land of the truth differs from the land that the model believes in (Corchia et al. 2023, 2.1 and 4.2).
+
+The texture of the soil is not the one of the map, the rain of the forcing is biased and noisy, leaves live longer
+or shorter, and crops are harvested: straw cereals in early summer, maize in September.  The model knows none
+of it.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dalearn.land.state import LandParameters, LandState, VegetationParameters
+from dalearn.twin.random_fields import correlated_noise, spatial_factor
+
+C3_CROPS, C4_CROPS = 7, 8  # patch numbers
+SPRING_CROP_SOWING = 120  # day of the year until which a maize field stays bare
+WINTER_CROP_EMERGENCE = 320  # day of the year from which a cereal field grows again
+HARVEST_C3, HARVEST_C4 = 178, 263  # 27 June and 20 September
+
+
+def perturbed_texture(
+    clay: np.ndarray, sand: np.ndarray, error: float, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Clay and sand fractions (cell,) with a relative error of standard deviation ``error``, still a soil."""
+    clay = np.clip(clay * np.exp(error * generator.standard_normal(len(clay))), 0.02, 0.55)
+    sand = np.clip(sand * np.exp(error * generator.standard_normal(len(sand))), 0.05, 0.95)
+    return clay, np.minimum(sand, 0.97 - clay)
+
+
+def rain_factor(
+    latitude: np.ndarray,
+    longitude: np.ndarray,
+    time: np.ndarray,
+    bias: float,
+    noise: float,
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """Rain of the model forcing over the true rain, (time, cell), for the hours ending at ``time`` (hourly).
+
+    The product of a bias of each cell, with a seasonal part of half its size, and of a log-normal factor of
+    each day with mean 1; ``bias`` and ``noise`` are relative standard deviations, correlated over 150 km.
+    """
+    factor = spatial_factor(latitude, longitude, 150.0)
+    day = ((time - np.timedelta64(1, "s")).astype("datetime64[D]") - time[0].astype("datetime64[D]")).astype(int)
+    day = np.maximum(day, 0)
+    of_cell = bias * correlated_noise(generator, 1, factor, 0.0)
+    of_season = 0.5 * bias * correlated_noise(generator, 1, factor, 0.0)
+    season = np.cos(2.0 * np.pi * np.arange(day[-1] + 1) / 365.25)[:, None]
+    spread = np.sqrt(np.log1p(noise**2))
+    of_day = np.exp(spread * correlated_noise(generator, day[-1] + 1, factor, 0.0) - 0.5 * spread**2)
+    return (np.exp(of_cell + of_season * season) * of_day)[day]
+
+
+def perturbed_longevity(
+    vegetation: VegetationParameters, cell_of_column: Tensor, error: float, generator: np.random.Generator
+) -> VegetationParameters:
+    """The same plants with leaves that live longer or shorter.
+
+    All columns of a cell share a relative change between 0.6 and 1.4 times ``error``, up or down: there is no cell
+    where the model happens to be right.  ``cell_of_column`` (column,) is ascending.
+    """
+    cells = int(cell_of_column[-1]) + 1
+    change = error * generator.uniform(0.6, 1.4, cells) * generator.choice([-1.0, 1.0], cells)
+    factor = torch.from_numpy(np.exp(change)).to(vegetation.leaf_longevity)[cell_of_column]
+    return dataclasses.replace(vegetation, leaf_longevity=vegetation.leaf_longevity * factor)
+
+
+@dataclass(frozen=True)
+class HarvestCalendar:
+    """When the fields of each column are bare.
+
+    ``first_year`` and, as days of the year (year, column): the ``cut``, when the crop is taken away, and the
+    ``regrowth``, when the next one comes up.  Columns without a crop have NaN.
+    """
+
+    first_year: int
+    cut: np.ndarray
+    regrowth: np.ndarray
+
+    @classmethod
+    def draw(
+        cls, patch_of_column: np.ndarray, first_year: int, years: int, spread: float, generator: np.random.Generator
+    ) -> "HarvestCalendar":
+        """Dates with a standard deviation of ``spread`` days between columns and years."""
+
+        def dates(c3: float, c4: float) -> np.ndarray:
+            usual = np.where(patch_of_column == C3_CROPS, c3, np.where(patch_of_column == C4_CROPS, c4, np.nan))
+            return np.round(usual + spread * generator.standard_normal((years, len(patch_of_column))).clip(-2.0, 2.0))
+
+        return cls(first_year, dates(HARVEST_C3, HARVEST_C4), dates(WINTER_CROP_EMERGENCE, SPRING_CROP_SOWING))
+
+    def fallow(self, date: np.datetime64) -> np.ndarray:
+        """(column,) bool: the field lies bare on ``date``.
+
+        Winter crops are bare from the cut to the regrowth of the same year, summer crops outside the time from
+        regrowth to cut.
+        """
+        year = date.astype("datetime64[Y]")
+        day = float((date.astype("datetime64[D]") - year.astype("datetime64[D]")).astype(int)) + 1.0
+        row = min(max(year.astype(int) + 1970 - self.first_year, 0), len(self.cut) - 1)
+        cut, regrowth = self.cut[row], self.regrowth[row]
+        return np.where(cut < regrowth, (day >= cut) & (day < regrowth), (day >= cut) | (day < regrowth))
+
+
+def harvest(state: LandState, fallow: Tensor, parameters: LandParameters) -> LandState:
+    """``state`` with the crops taken away from the ``fallow`` columns (bool, (column,)).
+
+    Leaves go to the minimum leaf area that the model allows, with the biomass that belongs to it, and the other
+    pools are emptied; nothing changes in the other columns.
+    """
+    vegetation = parameters.vegetation
+    stubble = vegetation.minimum_leaf_area_index
+    return dataclasses.replace(
+        state,
+        leaf_area_index=torch.where(fallow, stubble, state.leaf_area_index),
+        leaf_biomass=torch.where(fallow, stubble * vegetation.biomass_per_leaf_area, state.leaf_biomass),
+        active_structural_biomass=state.active_structural_biomass.masked_fill(fallow, 0.0),
+        passive_structural_biomass=state.passive_structural_biomass.masked_fill(fallow, 0.0),
+    )
