@@ -6,7 +6,7 @@ dataclasses of the same kind, or plain numbers (left alone).
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, dataclass_transform
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from torch.utils import _pytree
 T = TypeVar("T")
 
 
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 def tensor_dataclass(cls: type[T]) -> type[T]:
     """Class decorator: a frozen, keyword-only dataclass registered as a torch pytree."""
     decorated = dataclasses.dataclass(frozen=True, kw_only=True)(cls)

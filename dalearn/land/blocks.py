@@ -79,8 +79,6 @@ class StepStart(NamedTuple):
 
     air: Air
     conditions: SurfaceConditions
-    energy: EnergyState
-    pools: CarbonPools
     heat_capacity: Tensor  # (layer, column) J m-3 K-1
     uptake: Tensor  # (layer, column) share of transpiration drawn from each layer
     surface_insulation: Tensor  # (column,) freezing factor of the first layer
@@ -93,12 +91,10 @@ class StepStart(NamedTuple):
 class WaterStart(NamedTuple):
     """Everything fixed before the water sub-steps."""
 
-    column: SoilColumn
     demand: SoilWaterDemand
     vapour: VapourPressures
     interception: Interception
     runoff: Tensor  # kg m-2 s-1, before infiltration
-    surface_pressure: Tensor
 
 
 def air_of(forcing: Forcing, parameters: LandParameters) -> Air:
@@ -120,7 +116,9 @@ def air_of(forcing: Forcing, parameters: LandParameters) -> Air:
     )
 
 
-def begin_step(state: LandState, forcing: Forcing, parameters: LandParameters, *, options: Options) -> StepStart:
+def begin_step(
+    state: LandState, forcing: Forcing, parameters: LandParameters, *, options: Options
+) -> tuple[StepStart, EnergyState, CarbonPools]:
     """Surface properties, thermal state, water stress and stomata, all from the state at step start."""
     p, soil, vegetation = parameters, parameters.soil, parameters.vegetation
     lai = state.leaf_area_index
@@ -191,17 +189,9 @@ def begin_step(state: LandState, forcing: Forcing, parameters: LandParameters, *
         passive_structural_respiration=state.passive_structural_respiration,
     )
     insulation = (1.0 - 0.2 * veg) * torch.clamp(1.0 - lai / 30.0, min=0.0, max=1.0)
-    return StepStart(
+    start = StepStart(
         air=air,
         conditions=conditions,
-        energy=EnergyState(
-            temperature=state.soil_temperature,
-            aerodynamic_resistance=state.aerodynamic_resistance,
-            wet_fraction=wet,
-            surface_humidity=torch.zeros_like(lai),
-            fluxes=HeatFluxes(*none.unbind(0)),
-        ),
-        pools=pools,
         heat_capacity=thermal.heat_capacity,
         uptake=stress.uptake / torch.clamp(stress.index, min=1e-12),
         surface_insulation=torch.where(vegetation.vegetated, insulation, 1.0),
@@ -210,16 +200,24 @@ def begin_step(state: LandState, forcing: Forcing, parameters: LandParameters, *
         net_assimilation=leaves.net_assimilation,
         leaf_respiration=leaves.leaf_respiration,
     )
+    energy = EnergyState(
+        temperature=state.soil_temperature,
+        aerodynamic_resistance=state.aerodynamic_resistance,
+        wet_fraction=wet,
+        surface_humidity=torch.zeros_like(lai),
+        fluxes=HeatFluxes(*none.unbind(0)),
+    )
+    return start, energy, pools
 
 
 def run_energy_substep(
-    energy: EnergyState, conditions: SurfaceConditions, air: Air, parameters: LandParameters, *, options: Options
+    energy: EnergyState, start: StepStart, parameters: LandParameters, *, options: Options
 ) -> EnergyState:
     """One sub-step of the surface energy budget."""
     return energy_substep(
         energy,
-        conditions,
-        air,
+        start.conditions,
+        start.air,
         parameters.wind_height,
         parameters.temperature_height,
         substeps=options.energy_substeps,
@@ -229,7 +227,7 @@ def run_energy_substep(
 
 def begin_water(
     state: LandState, start: StepStart, energy: EnergyState, parameters: LandParameters, *, options: Options
-) -> WaterStart:
+) -> tuple[WaterStart, SoilColumn]:
     """Canopy reservoir, surface runoff and the demand on the soil column."""
     fluxes = energy.fluxes
     interception = update_interception(
@@ -267,9 +265,8 @@ def begin_water(
         drainage=torch.zeros_like(reaching),
         saturation_runoff=torch.zeros_like(reaching),
     )
-    return WaterStart(
-        column, demand, soil_vapour_pressures(energy.temperature), interception, runoff, start.air.surface_pressure
-    )
+    water = WaterStart(demand, soil_vapour_pressures(energy.temperature), interception, runoff)
+    return water, column
 
 
 def run_water_substep(
@@ -290,7 +287,7 @@ def run_water_substep(
         SoilColumn(*map(shallow, column)),
         SoilWaterDemand(*map(shallow, water.demand)),
         VapourPressures(*map(shallow, water.vapour)),
-        water.surface_pressure,
+        start.air.surface_pressure,
         shallow(start.heat_capacity),
         start.surface_insulation,
         map_tensors(shallow, parameters.soil),
@@ -305,7 +302,6 @@ def run_water_substep(
 
 
 def end_step(
-    state: LandState,
     pools: CarbonPools,
     start: StepStart,
     energy: EnergyState,

@@ -6,8 +6,10 @@ water, the water sub-step and the end of the step.  The daily growth runs eagerl
 """
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,12 +24,13 @@ from dalearn.land.blocks import (
     run_water_substep,
 )
 from dalearn.land.canopy import CANOPY_SCHEMES
-from dalearn.land.compilation import CompiledBlock
+from dalearn.land.compilation import CompiledBlock, Packed, compilation_available, unpacked
 from dalearn.land.growth import INITIAL_LEAF_ASSIMILATION, cold_start_biomass, daily_growth, floor_leaf_area_index
 from dalearn.land.radiation import ALBEDO_SCHEMES
 from dalearn.land.runoff import RUNOFF_SCHEMES
 from dalearn.land.soil_ice import maximum_liquid_water
 from dalearn.land.state import Fluxes, Forcing, LandParameters, LandState
+from dalearn.tree import select_columns, tile_columns
 
 COLD_START_RESISTANCE = 100.0  # s m-1
 
@@ -69,6 +72,16 @@ class LandOptions:
         return 1 if self.time_step < 900.0 else max(2, int(self.time_step / 900.0 + 0.5))
 
 
+class Blocks(NamedTuple):
+    """The blocks of the step, compiled or not."""
+
+    begin_step: Callable[..., Any]
+    energy: Callable[..., Any]
+    begin_water: Callable[..., Any]
+    water: Callable[..., Any]
+    end_step: Callable[..., Any]
+
+
 class LandModel:
     """ISBA-A-gs for a batch of columns.
 
@@ -88,7 +101,8 @@ class LandModel:
     def with_parameters(self, parameters: LandParameters) -> "LandModel":
         """The same model, compiled code included, for other columns."""
         other = LandModel(parameters, self.options, compiled=self.compiled)
-        other.__dict__["_blocks"] = self._blocks
+        if other.water_layers == self.water_layers:
+            other.__dict__["_blocks"] = self._blocks
         return other
 
     @cached_property
@@ -97,16 +111,32 @@ class LandModel:
         return int(self.parameters.soil.holds_water.any(dim=-1).sum())
 
     @cached_property
-    def _blocks(self) -> dict[str, CompiledBlock]:
+    def _blocks(self) -> Blocks:
         o = self.options
-        blocks = {
-            "begin_step": partial(begin_step, options=o),
-            "energy": partial(run_energy_substep, options=o),
-            "begin_water": partial(begin_water, options=o),
-            "water": partial(run_water_substep, options=o, water_layers=self.water_layers),
-            "end_step": partial(end_step, options=o),
-        }
-        return {name: CompiledBlock(block, enabled=self.compiled) for name, block in blocks.items()}
+        begin, energy = partial(begin_step, options=o), partial(run_energy_substep, options=o)
+        begin_soil, end = partial(begin_water, options=o), partial(end_step, options=o)
+        soil = partial(run_water_substep, options=o, water_layers=self.water_layers)
+        if not self.compiled:
+            return Blocks(begin, energy, begin_soil, soil, end)
+        return Blocks(
+            begin_step=CompiledBlock(begin, outputs=3),
+            energy=CompiledBlock(energy),
+            begin_water=CompiledBlock(begin_soil, outputs=2),
+            water=CompiledBlock(soil),
+            end_step=CompiledBlock(end, outputs=2),
+        )
+
+    @cached_property
+    def _constants(self) -> LandParameters | Packed:
+        """The parameters in the form the blocks take them."""
+        if not (self.compiled and compilation_available()):
+            return self.parameters
+        return Packed.of(tile_columns(self.parameters, 2) if self._single else self.parameters)
+
+    @property
+    def _single(self) -> bool:
+        # the compiler makes a special case of one column, a second compilation for nothing
+        return self.compiled and self.parameters.wind_height.shape[0] == 1
 
     def initial_state(
         self, *, temperature: Tensor, soil_wetness: float = 0.6, leaf_area_index: float = 1.0
@@ -159,16 +189,18 @@ class LandModel:
         Returns:
             The state at step end and the mean fluxes of the step.
         """
-        block, p = self._blocks, self.parameters
-        start = block["begin_step"](state, forcing, p)
-        energy = start.energy
+        if self._single:
+            state, forcing = tile_columns(state, 2), tile_columns(forcing, 2)
+        block, p = self._blocks, self._constants
+        start, energy, pools = block.begin_step(state, forcing, p)
         for _ in range(self.options.energy_substeps):
-            energy = block["energy"](energy, start.conditions, start.air, p)
-        water = block["begin_water"](state, start, energy, p)
-        column = water.column
+            energy = block.energy(energy, start, p)
+        water, column = block.begin_water(state, start, energy, p)
         for _ in range(self.options.water_substeps):
-            column = block["water"](column, water, start, p)
-        pools = start.pools
+            column = block.water(column, water, start, p)
         if first_of_day:
-            pools = daily_growth(pools, p.vegetation, self.options.canopy)
-        return block["end_step"](state, pools, start, energy, water, column, p)
+            pools = daily_growth(unpacked(pools), unpacked(p).vegetation, self.options.canopy)
+        new_state, fluxes = map(unpacked, block.end_step(pools, start, energy, water, column, p))
+        if self._single:
+            new_state, fluxes = select_columns(new_state, slice(0, 1)), select_columns(fluxes, slice(0, 1))
+        return new_state, fluxes

@@ -54,15 +54,30 @@ def soil_vapour_pressures(temperature: Tensor) -> VapourPressures:
     return VapourPressures(saturation_vapour_pressure(temperature), ice_saturation_vapour_pressure(frozen))
 
 
+def running_excess(amounts: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+    """What each layer receives when every layer passes on what it cannot keep.
+
+    Layer j passes on max(0, received + amounts[j]) to layer j + 1, the first layer receives ``start``.
+
+    Args:
+        amounts: ``(layer, column)`` surplus (positive) or room (negative) of each layer; 0 lets everything pass.
+        start: ``(column,)``, not negative.
+
+    Returns:
+        What each layer receives ``(layer, column)`` and what leaves the last one ``(column,)``.
+    """
+    received, passed = [], start
+    for amount in amounts.unbind(0):
+        received.append(passed)
+        passed = torch.clamp(passed + amount, min=0.0)
+    return stack_layers(received), passed
+
+
 def infiltrate(moisture: Tensor, capacity: Tensor, amount: Tensor, soil: SoilParameters) -> tuple[Tensor, Tensor]:
     """Fill the layers from the top with ``amount`` (m); returns the new moisture and what found no room (m)."""
-    rows = []
-    for j in range(moisture.shape[0]):
-        room = torch.clamp(capacity[j] - moisture[j], min=0.0) * soil.layer_thickness[j]
-        taken = torch.where(soil.holds_water[j], torch.minimum(amount, room), 0.0)
-        rows.append(moisture[j] + taken / soil.layer_thickness[j])
-        amount = amount - taken
-    return stack_layers(rows), amount
+    room = torch.where(soil.holds_water, torch.clamp(capacity - moisture, min=0.0) * soil.layer_thickness, 0.0)
+    received, surplus = running_excess(-room, amount)
+    return moisture + torch.minimum(received, room) / soil.layer_thickness, surplus
 
 
 def vapour_conductivity(
@@ -96,40 +111,26 @@ def vapour_conductivity(
 
 
 def _redistribute(
-    moisture: list[Tensor], increments: list[Tensor], capacity: Tensor, soil: SoilParameters
-) -> tuple[list[Tensor], Tensor]:
+    moisture: Tensor, increments: Tensor, capacity: Tensor, soil: SoilParameters
+) -> tuple[Tensor, Tensor]:
     """Add the increments from the top, passing over-saturation down, then lift layers below the minimum with
-    water from the next layer; returns the water leaving the bottom through these rules (m)."""
+    water from the next layer; returns the new moisture and the water leaving the bottom through these rules (m)."""
     holds, thickness = soil.holds_water, soil.layer_thickness
-    layers = len(moisture)
-    rows = list(moisture)
-    carried = torch.zeros_like(moisture[0])
-    for j in range(layers):
-        filled = rows[j] + carried / thickness[j] + increments[j]
-        excess = torch.where(holds[j], torch.clamp(filled - capacity[j], min=0.0), 0.0)
-        rows[j] = torch.where(holds[j], torch.minimum(filled, capacity[j]), moisture[j])
-        carried = torch.where(holds[j], excess * thickness[j], carried)
-    owed = torch.zeros_like(carried)
-    for j in range(layers):
-        drained = rows[j] - owed / thickness[j]
-        deficit = torch.clamp(MINIMUM_SOIL_MOISTURE - drained, min=0.0)
-        rows[j] = torch.where(holds[j], drained + deficit, moisture[j])
-        owed = torch.where(holds[j], deficit * thickness[j], owed)
-    return rows, carried - owed
+    none = torch.zeros_like(moisture[0])
+    wanted = moisture + increments
+    carried, surplus = running_excess(torch.where(holds, (wanted - capacity) * thickness, 0.0), none)
+    filled = torch.minimum(wanted + carried / thickness, capacity)
+    owed, debt = running_excess(torch.where(holds, (MINIMUM_SOIL_MOISTURE - filled) * thickness, 0.0), none)
+    lifted = torch.clamp(filled - owed / thickness, min=MINIMUM_SOIL_MOISTURE)
+    return torch.where(holds, lifted, moisture), surplus - debt
 
 
 def _push_ice_down(ice: Tensor, soil: SoilParameters) -> tuple[Tensor, Tensor]:
     """Ice above porosity - minimum moisture moves to the next layer; returns what leaves the bottom (m)."""
     limit = soil.porosity - MINIMUM_SOIL_MOISTURE
-    rows = []
-    carried = torch.zeros_like(ice[0])
-    for j in range(ice.shape[0]):
-        holds = soil.holds_water[j]
-        filled = ice[j] + carried / soil.layer_thickness[j]
-        excess = torch.clamp(filled - limit[j], min=0.0)
-        rows.append(torch.where(holds, filled - excess, ice[j]))
-        carried = torch.where(holds, excess * soil.layer_thickness[j], carried)
-    return stack_layers(rows), carried
+    surplus = torch.where(soil.holds_water, (ice - limit) * soil.layer_thickness, 0.0)
+    carried, leaving = running_excess(surplus, torch.zeros_like(ice[0]))
+    return torch.where(soil.holds_water, torch.minimum(ice + carried / soil.layer_thickness, limit), ice), leaving
 
 
 def richards(
@@ -184,34 +185,32 @@ def richards(
         liquid[1:] * distance
     )
 
-    layers = moisture.shape[0]
-    zero = torch.zeros_like(moisture[0])
-    flux, above, below = [], [], []
-    for j in range(layers):
-        if j < layers - 1:
-            flux.append(torch.where(joined[j], interior_flux[j], bottom_flux[j]))
-            above.append(torch.where(joined[j], interior_above[j], bottom_slope[j]))
-            below.append(torch.where(joined[j], interior_below[j], 0.0))
-        else:
-            flux.append(bottom_flux[j])
-            above.append(bottom_slope[j])
-            below.append(zero)
-    lower, diagonal, upper, right = [], [], [], []
-    for j in range(layers):
-        inflow = flux[j - 1] if j > 0 else zero
-        from_above = below[j - 1] if j > 0 else zero
-        lower.append(torch.where(holds[j], 0.5 * above[j - 1], 0.0) if j > 0 else zero)
-        diagonal.append(dz[j] / time_step - torch.where(holds[j], 0.5 * (above[j] - from_above), 0.0))
-        upper.append(torch.where(holds[j], -0.5 * below[j], 0.0))
-        right.append(torch.where(holds[j], flux[j] - inflow + source[j], 0.0))
-    increments = solve_tridiagonal(lower, diagonal, upper, right)
+    def extended(interior: Tensor, bottom: Tensor) -> Tensor:
+        """Interior values where the next layer holds water, ``bottom`` at the deepest layer that does, else 0."""
+        inner = torch.cat([torch.where(joined, interior, bottom[:-1]), bottom[-1:]], dim=0)
+        return torch.where(holds, inner, 0.0)
 
-    rows, leaving = _redistribute(list(moisture.unbind(0)), increments, capacity, soil)
-    drainage = leaving / time_step
-    for j in range(layers):
-        last = holds[j] & ~holds[j + 1] if j < layers - 1 else holds[j]
-        drainage = drainage - torch.where(last, flux[j] + 0.5 * above[j] * increments[j], 0.0)
-    return stack_layers(rows), DENSITY_WATER * drainage
+    def from_above(layered: Tensor) -> Tensor:
+        return torch.cat([torch.zeros_like(layered[:1]), layered[:-1]], dim=0)
+
+    none = torch.zeros_like(conductivity)
+    flux = extended(interior_flux, bottom_flux)
+    above = extended(interior_above, bottom_slope)
+    below = extended(interior_below, none)
+    right = torch.where(holds, flux - from_above(flux) + source, 0.0)
+    increments = stack_layers(
+        solve_tridiagonal(
+            torch.where(holds, 0.5 * from_above(above), 0.0).unbind(0),
+            (dz / time_step - torch.where(holds, 0.5 * (above - from_above(below)), 0.0)).unbind(0),
+            (-0.5 * below).unbind(0),
+            right.unbind(0),
+        )
+    )
+
+    new, leaving = _redistribute(moisture, increments, capacity, soil)
+    deepest = holds & ~torch.cat([joined, torch.zeros_like(holds[:1])], dim=0)
+    through_bottom = torch.where(deepest, flux + 0.5 * above * increments, 0.0).sum(dim=0)
+    return new, DENSITY_WATER * (leaving / time_step - through_bottom)
 
 
 def water_substep(
