@@ -1,0 +1,103 @@
+"""``analysis.nc``: forecasts, analyses, increments, departures and Jacobians of all experiments."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+
+from dalearn.assimilation.quality import Rejection
+from dalearn.assimilation.record import RECORDED_STATE
+from dalearn.experiments.blocks import Blocks
+from dalearn.experiments.surface import Surface
+from dalearn.io import create_cells, create_time, create_variable, seconds, writing
+from dalearn.operators import ObservationOperator
+from dalearn.variables import VARIABLES
+
+DIMENSIONS = ("experiment", "time", "cell")
+TIME_CHUNK = 512
+
+
+def write_analysis(
+    path: Path,
+    surface: Surface,
+    ends: np.ndarray,
+    blocks: Mapping[str, Blocks],
+    open_loop: Mapping[str, np.ndarray],
+    operators: Mapping[str, ObservationOperator],
+    control: Sequence[str],
+    attributes: Mapping[str, Any],
+) -> None:
+    """Join the ``blocks`` of the experiments into ``path``, whole or not at all.
+
+    ``ends`` (window,) window ends; ``open_loop`` by quantity, the operator on the open loop (window, cell).
+    Where an experiment does not assimilate a quantity its observations, departures and Jacobians are missing.
+    """
+    described = describe_variables(operators, control)
+    with writing(path, attributes) as file:
+        file.createDimension("experiment", len(blocks))
+        file.createDimension("time", len(ends))
+        names = file.createVariable("experiment", str, ("experiment",))
+        names.long_name = "name of the experiment"
+        names[:] = np.array(list(blocks), dtype=object)
+        create_time(file)[:] = seconds(ends)
+        create_cells(file, surface.latitude, surface.longitude)
+        chunks = (1, min(len(ends), TIME_CHUNK), surface.cell_count)
+        for name, attributes_of in described.items():
+            flag = name.endswith("_rejected")
+            kind = "i1" if flag else "f4"
+            variable = create_variable(file, name, DIMENSIONS, kind, attributes=attributes_of, chunks=chunks)
+            if flag:
+                variable[:] = np.full(variable.shape, Rejection.MISSING, np.int8)
+        for quantity, values in open_loop.items():
+            units = operators[quantity].units
+            text = {"units": units, "long_name": f"{quantity} of the open loop", "coordinates": "latitude longitude"}
+            create_variable(file, f"{quantity}_open_loop", DIMENSIONS[1:], "f4", attributes=text)[:] = values
+        for row, experiment in enumerate(blocks.values()):
+            _copy(file, row, experiment, len(ends))
+
+
+def _copy(file: netCDF4.Dataset, row: int, blocks: Blocks, windows: int) -> None:
+    number = start = 0
+    while start < windows:
+        block = blocks.read(number)
+        stop = start + len(block["time"])
+        for name, values in block.items():
+            if name != "time":
+                file[name][row, start:stop] = values
+        start, number = stop, number + 1
+
+
+def describe_variables(
+    operators: Mapping[str, ObservationOperator], control: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """CF attributes of every variable over (experiment, time, cell)."""
+    result: dict[str, dict[str, Any]] = {}
+    for name in RECORDED_STATE:
+        row = VARIABLES[name]
+        result[name] = {**row.attributes, "long_name": f"{row.long_name}, analysis"}
+        result[f"{name}_forecast"] = {**row.attributes, "long_name": f"{row.long_name}, forecast"}
+    for name in control:
+        row = VARIABLES[name]
+        result[f"{name}_increment"] = {"units": row.units, "long_name": f"increment of {row.long_name}"}
+    flags = {
+        "flag_values": np.array([code.value for code in Rejection], np.int8),
+        "flag_meanings": " ".join(code.name.lower() for code in Rejection),
+    }
+    for quantity, operator in operators.items():
+        units = operator.units
+        for suffix, text in (
+            ("observed", "observed value"),
+            ("model_forecast", "model equivalent of the forecast"),
+            ("model_analysis", "model equivalent of the analysis"),
+            ("departure", "observation minus model equivalent of the forecast"),
+        ):
+            result[f"{quantity}_{suffix}"] = {"units": units, "long_name": f"{quantity}: {text}"}
+        result[f"{quantity}_rejected"] = {**flags, "long_name": f"fate of the observation of {quantity}"}
+        for name in control:
+            result[f"jacobian_{quantity}_{name}"] = {
+                "units": f"{units} ({VARIABLES[name].units})-1",
+                "long_name": f"d {quantity} at the window end / d {name} at its start, sum over patches",
+            }
+    return {name: {**attributes, "coordinates": "latitude longitude"} for name, attributes in result.items()}

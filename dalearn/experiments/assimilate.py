@@ -1,0 +1,179 @@
+"""The assimilation stage: every experiment from the state of the open loop, window by window.
+
+After every block of windows its record and a restart file are on disk, in this order; a later run goes on from
+the restart file and gives, bit for bit, what the uninterrupted run gives.
+"""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dalearn.assimilation.cycle import run_cycle
+from dalearn.assimilation.record import RECORDED_STATE, WindowRecord
+from dalearn.errors import InputError
+from dalearn.experiments.analysis_file import write_analysis
+from dalearn.experiments.blocks import Blocks
+from dalearn.experiments.equivalents import evaluate_operator, load_equivalent
+from dalearn.experiments.open_loop import DAY, state_path
+from dalearn.experiments.open_loop_data import OpenLoopData
+from dalearn.experiments.progress import Progress
+from dalearn.experiments.provenance import file_attributes
+from dalearn.experiments.restart import read_state, write_state
+from dalearn.experiments.run_directory import RunDirectory
+from dalearn.experiments.sections import AssimilationExperiment
+from dalearn.experiments.setup import Setup
+from dalearn.experiments.window_observations import match_windows
+from dalearn.land.state import LandState
+from dalearn.operators import ObservationOperator
+
+logger = logging.getLogger("dalearn")
+
+Arrays = dict[str, np.ndarray]
+
+
+def run_assimilation(setup: Setup, directory: RunDirectory) -> list[Path]:
+    """Run what is left of all experiments and write ``analysis.nc``; returns the files that it leaves."""
+    section = setup.config.assimilation
+    assert section is not None
+    ends = setup.window_starts + DAY
+    names = dict.fromkeys(name for experiment in section.experiments for name in experiment.observations)
+    used: list[str] = list(dict.fromkeys(setup.config.observation(name).quantity for name in names))
+    operators = {quantity: load_equivalent(setup, directory, quantity) for quantity in used}
+    for quantity, operator in operators.items():
+        unknown = [name for name in operator.predictors if name not in RECORDED_STATE]
+        if unknown:
+            raise InputError(
+                f"training.predictors: {unknown[0]} is not kept by the assimilation ({quantity}); "
+                f"use some of {', '.join(RECORDED_STATE)}"
+            )
+    open_loop = OpenLoopData(directory / "open_loop.nc")
+    blocks = {
+        experiment.name: _run_experiment(setup, directory, experiment, operators, ends, open_loop)
+        for experiment in section.experiments
+    }
+    equivalents = {
+        quantity: _open_loop_equivalent(operator, open_loop, ends) for quantity, operator in operators.items()
+    }
+    path = directory / "analysis.nc"
+    title = file_attributes(f"analyses of {setup.config.name}")
+    write_analysis(path, setup.surface, ends, blocks, equivalents, operators, section.filter.control, title)
+    return [path, *(_final_state(directory, experiment.name) for experiment in section.experiments)]
+
+
+def _final_state(directory: RunDirectory, experiment: str) -> Path:
+    return directory / "restart" / f"{experiment}.nc"
+
+
+def _run_experiment(
+    setup: Setup,
+    directory: RunDirectory,
+    experiment: AssimilationExperiment,
+    operators: dict[str, ObservationOperator],
+    ends: np.ndarray,
+    open_loop: OpenLoopData,
+) -> Blocks:
+    """Run what is left of one experiment; returns its blocks, complete."""
+    section = setup.config.assimilation
+    assert section is not None
+    observations = match_windows(setup, experiment, ends, open_loop)
+    blocks = Blocks(directory.partial("assimilate") / experiment.name)
+    restart = blocks.directory / "restart.nc"
+    source = restart if restart.exists() else state_path(directory, setup.window_starts[0])
+    state, time, stored = read_state(source, setup.grid.column_count, dtype=setup.dtype, device=setup.device)
+    done = int(stored.get("windows_done", 0))
+    if done:
+        logger.info("%s: goes on from %s", experiment.name, time)
+    windows = (setup.window(start, start + DAY) for start in setup.window_starts[done:])
+    with Progress(experiment.name, len(ends), "windows", done=done) as progress:
+        writer = _BlockWriter(blocks, restart, done, len(ends), section.block_days, operators, progress.update)
+        state = run_cycle(
+            setup.model,
+            setup.grid,
+            state,
+            windows,
+            [operators[quantity] for quantity in observations.quantities],
+            observations.value[done:],
+            section.filter,
+            observation_errors=observations.error[done:],
+            on_window=writer.window,
+        )
+    attributes = file_attributes(f"state after the last window of {experiment.name}")
+    write_state(_final_state(directory, experiment.name), state, ends[-1], attributes)
+    return blocks
+
+
+class _BlockWriter:
+    """Gathers window records into blocks on disk; ``done`` windows were finished by an earlier run."""
+
+    def __init__(
+        self,
+        blocks: Blocks,
+        restart: Path,
+        done: int,
+        total: int,
+        block_windows: int,
+        operators: dict[str, ObservationOperator],
+        progress: Callable[[], None],
+    ) -> None:
+        self.blocks, self.restart, self.done, self.total = blocks, restart, done, total
+        self.block_windows, self.operators, self.progress = block_windows, operators, progress
+        self.rows: list[Arrays] = []
+
+    def window(self, record: WindowRecord, state: LandState) -> None:
+        """Take the record of a window and the state at its end."""
+        self.rows.append(_arrays(record, self.operators))
+        self.done += 1
+        if self.done % self.block_windows == 0 or self.done == self.total:
+            number = (self.done - 1) // self.block_windows
+            self.blocks.write(number, {name: np.stack([row[name] for row in self.rows]) for name in self.rows[0]})
+            attributes = {**file_attributes("analysis"), "windows_done": self.done}
+            write_state(self.restart, state, record.time, attributes)
+            self.rows = []
+        self.progress()
+
+
+def _arrays(record: WindowRecord, operators: dict[str, ObservationOperator]) -> Arrays:
+    """What ``analysis.nc`` holds of a window; every array (cell,) except ``time``.
+
+    Model equivalents of quantities that the experiment does not assimilate come from the cell means of its
+    forecast and analysis, so that every run can be compared with every observation.
+    """
+
+    def array(values: torch.Tensor) -> np.ndarray:
+        return values.detach().cpu().numpy()
+
+    states = {
+        "forecast": {name: array(values) for name, values in record.forecast.items()},
+        "analysis": {name: array(values) for name, values in record.analysis.items()},
+    }
+    arrays: Arrays = {"time": np.asarray(record.time)}
+    arrays |= states["analysis"]
+    arrays |= {f"{name}_forecast": values for name, values in states["forecast"].items()}
+    arrays |= {f"{name}_increment": array(values) for name, values in record.increment.items()}
+    for quantity, operator in operators.items():
+        if quantity in record.quantities:
+            k = record.quantities.index(quantity)
+            arrays[f"{quantity}_observed"] = array(record.observed[k])
+            arrays[f"{quantity}_departure"] = array(record.departure[k])
+            arrays[f"{quantity}_rejected"] = array(record.rejected[k])
+            arrays[f"{quantity}_model_forecast"] = array(record.model_forecast[k])
+            arrays[f"{quantity}_model_analysis"] = array(record.model_analysis[k])
+            for row, name in enumerate(record.control):
+                arrays[f"jacobian_{quantity}_{name}"] = array(record.jacobian[k, row])
+        else:
+            for when, means in states.items():
+                predictors = np.stack([means[name] for name in operator.predictors], axis=-1)
+                arrays[f"{quantity}_model_{when}"] = evaluate_operator(operator, predictors)
+    return arrays
+
+
+def _open_loop_equivalent(operator: ObservationOperator, open_loop: OpenLoopData, ends: np.ndarray) -> np.ndarray:
+    """The operator on the open loop at the window ends, (window, cell)."""
+    rows = np.searchsorted(open_loop.time, ends)
+    first, last = int(rows[0]), int(rows[-1]) + 1
+    means = open_loop.read(operator.predictors, slice(first, last))
+    predictors = np.stack([means[name][rows - first] for name in operator.predictors], axis=-1)
+    return evaluate_operator(operator, predictors)
