@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
 
 from dalearn.evaluation.cells import Cells
 from dalearn.evaluation.compare import (
@@ -18,16 +18,23 @@ from dalearn.evaluation.comparison import Comparison
 from dalearn.evaluation.filter_section import add_filter
 from dalearn.evaluation.matching import ObservationSeries
 from dalearn.evaluation.operator_section import add_operators
-from dalearn.evaluation.operator_test import OperatorTest, read_operator_test
+from dalearn.evaluation.operator_test import OperatorTest, read_losses, read_operator_test
 from dalearn.evaluation.page import EvaluationSettings, Page
 from dalearn.evaluation.report import Report
 from dalearn.evaluation.run_data import RunData, open_run
-from dalearn.evaluation.run_sections import add_jacobian_comparison, add_open_loop, add_warnings, add_what_was_run
+from dalearn.evaluation.run_sections import (
+    add_jacobian_comparison,
+    add_observations,
+    add_open_loop,
+    add_warnings,
+    add_what_was_run,
+)
 from dalearn.evaluation.score_sections import add_in_situ_scores, add_observation_scores, add_truth_scores
 from dalearn.evaluation.series_section import add_series
 
 QUANTITIES = ("sigma0", "LAI", "SSM")
 OPERATOR_TEST_FILE = "operator_test.nc"
+TRAINING_FILE = "training.nc"
 
 
 @dataclass(frozen=True)
@@ -47,8 +54,7 @@ def evaluate_run(
     observations: Sequence[ObservationSeries] = (),
     in_situ: ObservationSeries | None = None,
     operator_test: OperatorTest | None = None,
-    losses: Mapping[str, np.ndarray] | None = None,
-    loss_label: str = "loss",
+    operator_scores: pd.DataFrame | None = None,
     jacobian_comparison: Mapping[str, Any] | None = None,
     warnings: Sequence[str] = (),
     title: str = "",
@@ -57,15 +63,15 @@ def evaluate_run(
     """Score a run and write ``tables/*.csv``, ``figures/*.png`` and ``report.html`` into ``directory``.
 
     Read from ``directory``: open_loop.nc, analysis.nc, truth.nc (twin), operator_test.nc (unless ``operator_test`` is
-    given), config.yaml, provenance.json; at least one of the first two must be there, any other may be missing and
-    the report says so.
+    given), training.nc, config.yaml, provenance.json; at least one of the first two must be there, any other may be
+    missing and the report says so.
 
     Args:
         cells: where the cells are, station names and vegetation classes, in the order of the files.
         observations: satellite observations by quantity (sigma0, LAI, SSM), used where analysis.nc holds none
             because no experiment assimilated them; time (sample,) datetime64, cell (sample,) index, value (sample,).
         in_situ: surface soil moisture at stations, m3 m-3, same attributes.
-        losses: training curves, name -> (epoch,) or (epoch, cell), with ``loss_label`` on the axis.
+        operator_scores: table of operators made by training, to be shown instead of the one made here.
         jacobian_comparison: what ``dalearn jacobian --json`` prints.
         warnings: sentences for the last section, such as operators leaving their training range.
 
@@ -80,7 +86,8 @@ def evaluate_run(
         page = Page(directory, cells, settings, Report(title or f"Evaluation of {directory.name}", period))
         add_what_was_run(page, run)
         add_open_loop(page, run)
-        add_operators(page, operator_test, losses or {}, loss_label)
+        add_operators(page, operator_test, operator_scores, *read_losses(directory / TRAINING_FILE))
+        add_observations(page, [*observations, *([in_situ] if in_situ else [])])
         add_filter(page, run, QUANTITIES)
         _add_scores(page, run, observations, in_situ)
     add_jacobian_comparison(page, jacobian_comparison)

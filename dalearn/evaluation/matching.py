@@ -1,12 +1,16 @@
 """Observations put on the window ends of a run."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
 
 
 class ObservationSeries(Protocol):
-    """What the evaluation reads of an observation object: arrays over samples, ``cell`` an index."""
+    """What the evaluation reads of an observation object: arrays over samples, ``cell`` an index.
+
+    ``counts``: how many samples were "read", how many are "kept", how many were left out by reason.
+    """
 
     @property
     def quantity(self) -> str: ...
@@ -18,6 +22,8 @@ class ObservationSeries(Protocol):
     def cell(self) -> np.ndarray: ...
     @property
     def value(self) -> np.ndarray: ...
+    @property
+    def counts(self) -> Mapping[str, int]: ...
 
 
 def match_to_times(

@@ -1,8 +1,9 @@
 """The section of the report on the observation operators: training, comparison, Figure 4 of the paper."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 import numpy as np
+import pandas as pd
 
 from dalearn.evaluation.diagnostics import draw_training
 from dalearn.evaluation.dots import DotPanel, draw_dots, draw_scatter
@@ -15,61 +16,88 @@ from dalearn.evaluation.report import format_number
 from dalearn.evaluation.scores import common_samples, compute_scores
 from dalearn.evaluation.style import VERMILLION, pretty_units, quantity_label, with_units
 
-ENDS = ("", " low", " high")
 
+def add_operators(
+    page: Page,
+    test: OperatorTest | None,
+    scores: pd.DataFrame | None,
+    losses: Mapping[str, np.ndarray],
+    loss_label: str,
+) -> None:
+    """Training curves, operators compared on the test period, and Figure 4.
 
-def add_operators(page: Page, test: OperatorTest | None, losses: Mapping[str, np.ndarray], loss_label: str) -> None:
-    """Training curves, operators compared on the test period, and Figure 4."""
-    report = page.report
-    report.section("Observation operators")
+    ``scores`` replaces the ``operator_table`` of ``test`` where training has made one of its own, over several seeds.
+    """
+    page.report.section("Observation operators")
     if losses:
-        page.figure(
-            "training", draw_training(losses, loss_label, "Training"), "Training: median and quartiles over cells."
-        )
+        figure = draw_training(losses, loss_label, "Training")
+        page.figure("training", figure, "Training: median (line) and quartiles (shade) over cells.")
     if test is None:
         page.absent("Predictions of the operators on a test period are not there.")
         return
     settings = page.settings.scores
     table = operator_table(test.predictions, test.observed, test.time, test.units, settings)
-    main, *others = test.predictions
-    page.table(
-        "operators", table,
-        "Operators on the test period, all on the same samples, means over cells with "
-        f"{100 * settings.level:.0f} % block-bootstrap intervals. Differences "
-        f"are from {main}: positive = {main} is closer to the observations.",
-    )  # fmt: skip
-    rows = {str(row["operator"]): row for row in table.to_dict("records")}
-    rmsd, correlation = f"RMSD ({test.units})", "R"
-    first = rows[main]
-    observed, prediction, *_ = common_samples(test.observed, *test.predictions.values())
-    cell_rmsd = compute_scores(prediction, observed, settings.minimum_count).rmsd
-    unit = pretty_units(test.units)
-    sentence = (
-        f"{test.quantity} operator {main}, test period, {format_number(first['number'])} observations in "
-        f"{count_cells(first['cells'])}: RMSD {format_interval([first[rmsd + end] for end in ENDS])} {unit}, R "
-        f"{format_interval([first[correlation + end] for end in ENDS])}"
-    )
-    if page.cells.count > 1 and np.isfinite(cell_rmsd).any():
-        sentence += f"; RMSD of the median cell {format_number(np.nanmedian(cell_rmsd))} {unit}"
-    if others:
-        listed = ", ".join(f"{name} {format_number(rows[name][rmsd])}" for name in others)
-        sentence += f"; RMSD of {listed} {unit}"
-    report.summary([sentence + "."])
-    panels = [
-        DotPanel(label, {name: (row[key], row[f"{key} low"], row[f"{key} high"]) for name, row in rows.items()})
-        for key, label in ((rmsd, with_units("RMSD", test.units)), (correlation, "R"))
-    ]
-    title = f"{quantity_label(test.quantity)} operators, test period"
-    if others:
-        page.figure("operators", draw_dots(panels, title, {main: VERMILLION}), "Operators on the test period.")
+    page.table("operators", table if scores is None else scores, _caption(settings.level))
+    _add_comparison(page, table if scores is None else scores, test)
+    main = next(iter(test.predictions))
+    symbol = quantity_label(test.quantity)
     if maps_make_sense(page.cells):
-        label = with_units(f"{quantity_label(test.quantity)} RMSD", test.units)
+        label = with_units(f"{symbol} RMSD", test.units)
         page.figure(
             f"operator_test_{test.quantity}",
-            draw_maps([MapPanel(f"{main}, test period", cell_rmsd, label)], page.cells),
+            draw_maps([MapPanel(f"{main}, test period", _cell_rmsd(page, test), label)], page.cells),
             f"RMSD of the {main} predictions of {test.quantity} against observations. Hatched: not in the run. "
             "Triangles: stations.",
-        )  # fmt: skip
+        )
     else:
+        title = f"{symbol} operators, test period"
         figure = draw_scatter(test.predictions, test.observed, test.quantity, test.units, title)
         page.figure(f"operator_test_{test.quantity}", figure, f"Predicted and observed {test.quantity}, test period.")
+
+
+def _add_comparison(page: Page, table: pd.DataFrame, test: OperatorTest) -> None:
+    """The sentence at the top of the report and the figure of the scores, the first row of ``table`` in front."""
+    first, *others = table.to_dict("records")
+    rmsd, unit = f"RMSD ({test.units})", pretty_units(test.units)
+    sentence = (
+        f"{test.quantity} operator {first['operator']}, test period, {format_number(first['number'])} observations in "
+        f"{count_cells(int(first.get('cells', page.cells.count)))}: RMSD {_with_interval(first, rmsd)} {unit}, R "
+        f"{_with_interval(first, 'R')}"
+    )
+    cell_rmsd = _cell_rmsd(page, test)
+    if page.cells.count > 1 and np.isfinite(cell_rmsd).any():
+        sentence += f"; RMSD of the median cell {format_number(np.nanmedian(cell_rmsd))} {unit}"
+    baselines = [row for row in others if row["operator"] in test.predictions]
+    if baselines:
+        listed = [
+            f"{row['operator']} {_with_interval(row, rmsd)} {unit}, R {_with_interval(row, 'R')}" for row in baselines
+        ]
+        sentence += f". On the same samples: {'; '.join(listed)}"
+    page.report.summary([sentence + "."])
+    panels = [
+        DotPanel(
+            label, {row["operator"]: (row[key], row[f"{key} low"], row[f"{key} high"]) for row in (first, *others)}
+        )
+        for key, label in ((rmsd, with_units("RMSD", test.units)), ("R", "R"))
+    ]
+    if others:
+        title = f"{quantity_label(test.quantity)} operators, test period"
+        figure = draw_dots(panels, title, {first["operator"]: VERMILLION})
+        page.figure("operators", figure, "Operators on the test period.")
+
+
+def _caption(level: float) -> str:
+    return (
+        "Operators on the test period, all on the same samples, means over cells with "
+        f'{100 * level:.0f} % block-bootstrap intervals. "RMSD - X" is the row minus X: negative where the row is '
+        "closer to the observations than X; bold where the interval does not contain 0."
+    )
+
+
+def _cell_rmsd(page: Page, test: OperatorTest) -> np.ndarray:
+    observed, prediction, *_ = common_samples(test.observed, *test.predictions.values())
+    return compute_scores(prediction, observed, page.settings.scores.minimum_count).rmsd
+
+
+def _with_interval(row: Mapping[Hashable, float], score: str) -> str:
+    return format_interval([row[f"{score}{end}"] for end in ("", " low", " high")])

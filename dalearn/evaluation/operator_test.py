@@ -1,4 +1,4 @@
-"""Predictions of the observation operators on a test period, kept on disk between training and evaluation."""
+"""What training leaves on disk for the evaluation: predictions on a test period, and training curves."""
 
 import os
 from collections.abc import Mapping
@@ -63,3 +63,18 @@ def read_operator_test(path: Path) -> OperatorTest:
             np.asarray(observed.values, dtype=np.float64),
             {str(name): predicted[index] for index, name in enumerate(dataset["operator"].values)},
         )
+
+
+def read_losses(path: Path) -> tuple[dict[str, np.ndarray], str]:
+    """Training curves of training.nc: "training" and "validation" -> (epoch, cell), and the label of their axis.
+
+    Empty when ``path`` is not there.
+    """
+    if not path.exists():
+        return {}, ""
+    with xr.open_dataset(path) as dataset:
+        stored = {name: dataset[f"{name}_rmsd"] for name in ("training", "validation") if f"{name}_rmsd" in dataset}
+        units = {str(array.attrs.get("units", "")) for array in stored.values()}
+        label = f"RMSD ({', '.join(sorted(units - {''}))})" if units - {""} else "RMSD"
+        curves = {name: np.asarray(array.values, dtype=np.float64) for name, array in stored.items()}
+        return {name: values for name, values in curves.items() if np.isfinite(values).any()}, label

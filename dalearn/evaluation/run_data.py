@@ -1,8 +1,8 @@
 """Reading a run directory: open loop, truth and analyses at the window ends, as arrays for the scores.
 
-The layout of the files is in ``docs`` under "run directory": ``open_loop.nc`` and ``truth.nc`` hold (time, cell),
-``analysis.nc`` (experiment, time, cell) with, for an observed quantity Q, ``Q_observed``, ``Q_model_forecast``,
-``Q_model_analysis`` and the experiment-independent ``Q_open_loop`` (time, cell).
+``open_loop.nc`` and ``truth.nc`` hold (time, cell); ``analysis.nc`` holds (experiment, time, cell) with, for an
+observed quantity Q, ``Q_observed``, ``Q_model_forecast``, ``Q_model_analysis``, ``Q_departure``, ``Q_rejected``, and
+``Q_open_loop`` (time, cell), which does not depend on the experiment.
 """
 
 from collections.abc import Iterator

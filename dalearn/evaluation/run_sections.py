@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dalearn.evaluation.compare import ROOT_ZONE, root_zone
+from dalearn.evaluation.matching import ObservationSeries
 from dalearn.evaluation.page import Page
 from dalearn.evaluation.run_data import RunData
 from dalearn.evaluation.style import pretty_units
@@ -73,6 +74,23 @@ def add_open_loop(page: Page, run: RunData) -> None:
             }
             rows.append(row | {"1 %": low, "median": middle, "99 %": high})
     page.table("open_loop", pd.DataFrame(rows), "State at the window ends, over all cells and windows.")
+
+
+def add_observations(page: Page, observations: Sequence[ObservationSeries]) -> None:
+    """How many samples of each set of observations were read, kept and left out, by reason."""
+    page.report.section("Observations")
+    if not observations:
+        page.absent("No observations were given beside those in analysis.nc.")
+        return
+    rows = []
+    for series in observations:
+        days = np.sort(series.time.astype("datetime64[D]"))
+        period = f"{days[0]} to {days[-1]}" if len(days) else "none"
+        counts = {name.replace("_", " "): int(number) for name, number in series.counts.items()}
+        rows.append({"quantity": series.quantity, "units": pretty_units(series.units), "period": period, **counts})
+    frame = pd.DataFrame(rows).fillna(0)
+    frame = frame.astype({name: int for name in frame if name not in ("quantity", "units", "period")})
+    page.table("observations", frame, "Samples read, kept, and left out by reason before the assimilation.")
 
 
 def add_jacobian_comparison(page: Page, comparison: Mapping[str, Any] | None) -> None:

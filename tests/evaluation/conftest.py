@@ -26,6 +26,7 @@ class Observations:
     cell: np.ndarray
     value: np.ndarray
     error: np.ndarray
+    counts: dict[str, int]
 
 
 @dataclass
@@ -187,10 +188,12 @@ def build_run(directory: Path, cells: Cells, days: int = 240, twin: bool = True,
     values = truth_at_ends[:, :, None] + 0.02 * generator.standard_normal((len(ends), len(stations), 3))
     sample_time = np.broadcast_to((ends[:, None] + offsets)[:, None, :], values.shape).ravel()
     sample_cell = np.broadcast_to(stations[None, :, None], values.shape).ravel()
-    in_situ = Observations("SSM", "m3 m-3", sample_time, sample_cell, values.ravel(), np.full(values.size, 0.02))
+    in_situ = Observations("SSM", "m3 m-3", sample_time, sample_cell, values.ravel(), np.full(values.size, 0.02),
+                           {"read": values.size + 3, "kept": values.size, "bad_flag": 3})  # fmt: skip
     satellite = Observations(
         "SSM", "m3 m-3", np.repeat(ends + np.timedelta64(90, "m"), count), np.tile(np.arange(count), len(ends)),
         moisture_observed.ravel(), np.full(moisture_observed.size, 0.03),
+        {"read": moisture_observed.size, "kept": moisture_observed.size},
     )  # fmt: skip
     perfect = backscatter(at_ends(truth["WG2"]), at_ends(truth["LAI"]))
     predictions = {

@@ -32,12 +32,14 @@ def twin(make_run, tmp_path_factory):
     (run.directory / "provenance.json").write_text(json.dumps(provenance))
     test = OperatorTest("sigma0", "dB", run.time, run.observed, run.prediction)
     write_operator_test(test, run.directory / "operator_test.nc")
+    curves = {f"{name}_rmsd": (("epoch", "cell"), np.geomspace(1, 0.3, 90).reshape(10, 9), {"units": "dB"})
+              for name in ("training", "validation")}  # fmt: skip
+    xr.Dataset(curves).to_netcdf(run.directory / "training.nc")
     agreement = {"agreement": {"WG2": {"max_rel": 1e-4, "median_rel": 1e-7, "kink_share": 0.0}}, "columns": 36,
                  "cost": {"autograd": {"seconds": 1.0, "forward_runs": 1.0, "peak_memory_bytes": None}}}  # fmt: skip
     result = evaluate_run(
         run.directory, cells, observations=[run.satellite], in_situ=run.in_situ, jacobian_comparison=agreement,
-        losses={"training": np.geomspace(1, 0.1, 20)}, loss_label="RMSD (dB)", warnings=["3 <excursions>"],
-        title="Demo", settings=SETTINGS,
+        warnings=["3 <excursions>"], title="Demo", settings=SETTINGS,
     )  # fmt: skip
     return run, result
 
@@ -93,6 +95,25 @@ def test_key_numbers_tell_forecast_from_assimilated(twin):
     assert ("LAI", "EKF analysis", "observations") in key.index
     assert ("LAI", "EKF analysis", "truth") in key.index
     assert key.loc[("LAI", "EKF analysis", "truth"), "reading"] == "better"
+
+
+def test_observations_are_accounted_for(twin):
+    _, result = twin
+    table = pd.read_csv(result.tables["observations"])
+    assert (table["read"] == table["kept"] + table["bad flag"]).all()
+    assert table["bad flag"].max() == 3
+
+
+def test_scores_made_by_training_are_shown_instead(make_run, tmp_path):
+    cells = Cells([43.0], [1.0])
+    run = make_run(tmp_path / "run", cells, days=40)
+    (run.directory / "analysis.nc").unlink()
+    columns = {f"{score}{end}": [0.28, 0.33] for score in ("RMSD (dB)", "R") for end in ("", " low", " high")}
+    scores = pd.DataFrame({"operator": ["network, mean of 5 seeds", "linear"], "number": [30, 30], **columns})
+    test = OperatorTest("sigma0", "dB", run.time, run.observed, run.prediction)
+    result = evaluate_run(run.directory, cells, operator_test=test, operator_scores=scores, settings=SETTINGS)
+    assert list(pd.read_csv(result.tables["operators"])["operator"]) == list(scores["operator"])
+    assert "operator network, mean of 5 seeds, test period, 30 observations in 1 cell" in result.report.read_text()
 
 
 def test_single_cell_of_real_data(make_run, tmp_path):
