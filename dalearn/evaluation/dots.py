@@ -12,12 +12,10 @@ from dalearn.evaluation.style import BLUE, GREY, quantity_label, styled, with_un
 
 @dataclass(frozen=True)
 class DotPanel:
-    """One score: ``rows`` name -> (value, low, high); low and high may be NaN.  ``reference`` draws a line."""
+    """One score: ``rows`` name -> (value, low, high); low and high may be NaN."""
 
     label: str
     rows: Mapping[str, tuple[float, float, float]]
-    reference: float | None = None
-    reference_name: str = ""
 
 
 @styled
@@ -48,12 +46,6 @@ def draw_dots(panels: Sequence[DotPanel], title: str, colours: Mapping[str, str]
                     va="bottom",
                     fontsize=8,
                 )
-        if panel.reference is not None:
-            axes.axvline(panel.reference, color=GREY, linestyle=":", linewidth=1.4)
-            axes.annotate(
-                panel.reference_name, (panel.reference, 1.0), (3, 2), xycoords=("data", "axes fraction"),
-                textcoords="offset points", fontsize=8, color=GREY, va="bottom", ha="left",
-            )  # fmt: skip
         axes.set_xlabel(panel.label)
         axes.set_ylim(-0.6, len(names) - 0.2)
         axes.margins(x=0.12)

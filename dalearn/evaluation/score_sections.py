@@ -17,6 +17,7 @@ from dalearn.evaluation.style import quantity_label
 from dalearn.evaluation.tables import cell_table, class_table, soil_moisture_table, station_table, summary_table
 
 MAXIMUM_ROWS = 30
+SATURATED_SHARE = 0.02
 
 
 def add_observation_scores(page: Page, run: RunData, comparison: Comparison) -> None:
@@ -95,6 +96,13 @@ def add_in_situ_scores(page: Page, comparison: Comparison) -> None:
         page.absent(sentence)
     rows = [cell for cell in range(page.cells.count) if np.isfinite(comparison.observed[:, cell]).any()]
     rows.sort(key=lambda cell: page.cells.longitude[cell])
+    for cell in rows:
+        share, highest = share_at_maximum(comparison.observed[:, cell])
+        if share > SATURATED_SHARE:
+            page.report.missing(
+                f"{page.cells.label(cell)}: the probe stands at its highest value ({highest:.3f}) in "
+                f"{100 * share:.0f} % of the samples; it may be saturated, and scores there say less."
+            )
     summary = summary_table(comparison, settings)
     page.table("SSM_in_situ_summary", summary, "In situ soil moisture: means over the stations.")
     page.table(
@@ -116,6 +124,13 @@ def add_in_situ_scores(page: Page, comparison: Comparison) -> None:
     places = f"{len(rows)} stations" if len(rows) > 1 else page.cells.label(rows[0])
     figure = draw_monthly_correlation(monthly, f"Monthly R with in situ surface soil moisture, {places}")
     page.figure("SSM_in_situ_monthly", figure, "Monthly R over stations and years; number of values in brackets.")
+
+
+def share_at_maximum(values: np.ndarray) -> tuple[float, float]:
+    """Share of the finite ``values`` within 0.001 of the highest, and the highest: a saturated probe has many."""
+    known = values[np.isfinite(values)]
+    highest = float(known.max())
+    return float(np.mean(known > highest - 1e-3)), highest
 
 
 def add_truth_scores(page: Page, comparisons: list[Comparison]) -> None:

@@ -131,6 +131,17 @@ def test_single_cell_of_real_data(make_run, tmp_path):
     assert in_situ.loc["EKF", "R"] > in_situ.loc["OL", "R"]
 
 
+def test_saturated_probes_are_named(make_run, tmp_path):
+    cells = Cells([19.79], [-155.33], ["PuaAkala"])
+    run = make_run(tmp_path / "run", cells, days=60)
+    (run.directory / "analysis.nc").unlink()
+    run.in_situ.value[::4] = 0.6
+    run.in_situ.value[1::4] = 0.6
+    run.in_situ.value[2::4] = 0.6
+    result = evaluate_run(run.directory, cells, in_situ=run.in_situ, settings=SETTINGS)
+    assert "PuaAkala: the probe stands at its highest value (0.600)" in result.report.read_text()
+
+
 def test_open_loop_alone_is_evaluated(make_run, tmp_path):
     cells = Cells([43.0, 43.25], [1.0, 1.25], ["SFL", ""])
     run = make_run(tmp_path / "open", cells, days=200)

@@ -161,7 +161,7 @@ def test_diagnostic_figures_have_units(tmp_path):
 
 def test_dots_and_scatter_for_a_single_cell(tmp_path):
     rows = {"open loop": (0.5, 0.4, 0.6), "EKF": (0.4, np.nan, np.nan)}
-    figure = draw_dots([DotPanel("RMSD (dB)", rows, 0.33, "noise"), DotPanel("R", rows)], "title", {}, ["EKF"])
+    figure = draw_dots([DotPanel("RMSD (dB)", rows), DotPanel("R", rows)], "title", {}, ["EKF"])
     assert_written(figure, tmp_path / "dots.png")
     observed = values(300, 1)
     predictions = {"network": observed + 0.1, "linear": np.where(observed > 0, observed, np.nan)}
