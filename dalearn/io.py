@@ -2,7 +2,7 @@
 
 A reader gets plain arrays with NaN where the file has nothing, never masked arrays.  A writer works on a
 temporary file beside the final one and renames it at the end, so a file with its final name is complete.
-Long series grow in ``<name>.part`` (``TimeSeriesWriter``) and survive a killed process.
+Long series are appended to ``<name>.part`` (``TimeSeriesWriter``) and renamed likewise.
 
 netCDF and HDF5 are not thread-safe: call this module from one thread.
 """
@@ -215,9 +215,7 @@ def seconds(times: np.ndarray) -> np.ndarray:
 class TimeSeriesWriter:
     """A file of ``(time, cell)`` float32 series that grows block by block in ``<path>.part``.
 
-    Every block is on disk when ``append`` returns.  As a context manager it renames the file to ``path``
-    when the block ends; after an error the part stays, and a writer made with ``resume_after`` continues
-    it: rows up to and including that time are kept, later ones are written again.
+    A context manager: the file takes the name ``path`` when the block ends, and is removed after an error.
     """
 
     def __init__(
@@ -229,22 +227,18 @@ class TimeSeriesWriter:
         *,
         attributes: Mapping[str, Any] | None = None,
         rows_per_block: int = 24,
-        resume_after: np.datetime64 | None = None,
     ) -> None:
         """``variables``: names of the variable table, or name -> further CF attributes; ``latitude`` and
         ``longitude`` (cell,) degrees; ``rows_per_block`` is the number of rows usually appended at once (the
-        chunk length on disk).  Raises InputError when the file cannot be written or not be resumed.
+        chunk length on disk).  Raises InputError when the file cannot be written.
         """
         self.path = Path(path)
         self.part = self.path.with_name(self.path.name + ".part")
         self.variables = variables if isinstance(variables, Mapping) else {name: {} for name in variables}
         self.rows = 0
         with _write_errors(self.path):
-            if resume_after is None:
-                self._dataset = _create(self.part, attributes or {})
-                self._lay_out(latitude, longitude, rows_per_block)
-            else:
-                self._dataset = self._reopen(len(latitude), resume_after)
+            self._dataset = _create(self.part, attributes or {})
+            self._lay_out(latitude, longitude, rows_per_block)
 
     def _lay_out(self, latitude: np.ndarray, longitude: np.ndarray, rows_per_block: int) -> None:
         self._dataset.createDimension("time", None)
@@ -260,18 +254,6 @@ class TimeSeriesWriter:
             )
         self._dataset.sync()
 
-    def _reopen(self, cells: int, resume_after: np.datetime64) -> netCDF4.Dataset:
-        with reading(self.part) as dataset:
-            times = read_time(dataset)
-            same = len(dataset.dimensions["cell"]) == cells and set(self.variables) <= set(dataset.variables)
-        self.rows = int(np.searchsorted(times, resume_after, side="right"))
-        if not same or self.rows == 0 or times[self.rows - 1] != resume_after:
-            raise InputError(
-                f"{self.part}: cannot be continued after {resume_after} (it holds other variables or cells, or ends "
-                "before); remove it and start the stage again"
-            )
-        return netCDF4.Dataset(self.part, "a")
-
     def append(self, times: np.ndarray, values: Mapping[str, np.ndarray]) -> None:
         """Add rows: ``times`` (row,) datetime64, ``values`` name -> (row, cell), one entry per variable."""
         if set(values) != set(self.variables):
@@ -284,49 +266,13 @@ class TimeSeriesWriter:
             self._dataset.sync()
         self.rows = rows.stop
 
-    def finish(self) -> None:
-        """Close the file and give it its final name."""
-        stale = len(self._dataset.dimensions["time"]) > self.rows
-        with _write_errors(self.path):
-            self.close()
-            if stale:
-                _cut(self.part, self.rows)
-            os.replace(self.part, self.path)
-
-    def close(self) -> None:
-        """Close the file and leave it as ``<path>.part``."""
-        if self._dataset.isopen():
-            self._dataset.close()
-
     def __enter__(self) -> "TimeSeriesWriter":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self.finish()
-        else:
-            self.close()
-
-
-def _cut(path: Path, rows: int) -> None:
-    """Drop the rows of a file from ``rows`` on; netCDF cannot shorten a dimension, so the file is copied."""
-    with reading(path) as old, writing(path, {name: old.getncattr(name) for name in old.ncattrs()}) as new:
-        for name, dimension in old.dimensions.items():
-            new.createDimension(name, None if dimension.isunlimited() else len(dimension))
-        for name, variable in old.variables.items():
-            attributes = {key: variable.getncattr(key) for key in variable.ncattrs() if key != "_FillValue"}
-            chunks = variable.chunking()
-            copy = create_variable(
-                new,
-                name,
-                variable.dimensions,
-                variable.dtype,
-                attributes=attributes,
-                chunks=None if chunks == "contiguous" else chunks,
-            )
-            if variable.dimensions[:1] != ("time",):
-                copy[:] = variable[:]
-                continue
-            for first in range(0, rows, 4096):
-                block = slice(first, min(first + 4096, rows))
-                copy[block] = variable[block]
+        with _write_errors(self.path):
+            self._dataset.close()
+            if kind is None:
+                os.replace(self.part, self.path)
+            else:
+                self.part.unlink()

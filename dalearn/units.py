@@ -7,6 +7,7 @@ _SYNONYMS = {
     "degrees_celsius": "degc", "watt": "w", "watts": "w", "pascal": "pa", "metre": "m", "meter": "m", "metres": "m",
     "meters": "m", "sec": "s", "second": "s", "seconds": "s", "hr": "h", "hour": "h", "hours": "h", "day": "d",
     "days": "d", "mb": "mbar", "ppmv": "ppm", "percent": "%", "decibel": "db",
+    "deg": "degrees", "degree": "degrees", "°": "degrees",
 }  # fmt: skip
 _TOKEN = re.compile(r"([a-z_%°]+)([+-]?\d+)?")
 

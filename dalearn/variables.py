@@ -92,6 +92,8 @@ _ROWS = [
     Variable("PSurf", "surface_pressure", "Pa", "surface pressure", "surface_air_pressure", None, False,
              (5.0e3, 1.1e5)),
     Variable("Wind", "wind_speed", "m s-1", "wind speed", "wind_speed", None, False, (0.0, 75.0)),
+    Variable("Wind_DIR", "wind_direction", "degrees", "direction the wind comes from", "wind_from_direction", None,
+             False, (-360.0, 360.0)),
     Variable("DIR_SWdown", "direct_shortwave_down", "W m-2", "direct solar radiation",
              "surface_direct_downwelling_shortwave_flux_in_air", None, False, (0.0, 1360.0)),
     Variable("SCA_SWdown", "diffuse_shortwave_down", "W m-2", "diffuse solar radiation",

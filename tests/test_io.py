@@ -1,6 +1,5 @@
 """netCDF reading and writing: complete files or none, one clear line for every fault."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -213,14 +212,13 @@ def test_bad_time(tmp_path: Path, numbers: list[float], units: str, calendar: st
     assert "t.nc" in str(caught.value)
 
 
-def series(path: Path, resume_after: np.datetime64 | None = None) -> io.TimeSeriesWriter:
+def series(path: Path) -> io.TimeSeriesWriter:
     return io.TimeSeriesWriter(
         path,
         {"LAI": {}, "LAI_increment": {"units": "m2 m-2"}},
         LATITUDE,
         LONGITUDE,
         rows_per_block=4,
-        resume_after=resume_after,
     )
 
 
@@ -249,56 +247,12 @@ def test_series_grows_in_its_part_and_is_renamed(tmp_path: Path) -> None:
         series(path).append(block(0, 1)[0], {"LAI": np.zeros((1, 3))})
 
 
-def interrupted(path: Path) -> None:
-    """Twelve rows in the part, as a process leaves them that is killed."""
-    code = f"""
-import os, sys
-import numpy as np
-from dalearn import io
-writer = io.TimeSeriesWriter({str(path)!r}, ["LAI", "LAI_increment"], np.array({LATITUDE.tolist()}),
-                             np.array({LONGITUDE.tolist()}), rows_per_block=4)
-for first in (0, 4, 8):
-    times = np.datetime64("2007-01-01", "s") + 3600 * np.arange(first, first + 4).astype("timedelta64[s]")
-    values = np.arange(first * 3.0, (first + 4) * 3.0).reshape(4, 3)
-    writer.append(times, {{"LAI": values, "LAI_increment": -values}})
-os._exit(9)
-"""
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 9
+def test_a_series_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    def fill(path: Path) -> None:
+        with series(path) as writer:
+            writer.append(*block(0, 4))
+            raise RuntimeError("stop")
 
-
-def test_resumed_series_equals_the_uninterrupted_one(tmp_path: Path) -> None:
-    path = tmp_path / "open_loop.nc"
-    interrupted(path)
-    assert not path.exists()
-    with series(path, resume_after=block(7, 1)[0][0]) as writer:
-        assert writer.rows == 8
-        writer.append(*block(8, 4))
-        writer.append(*block(12, 4))
-    times, values = read_series(path)
-    np.testing.assert_array_equal(times, block(0, 16)[0])
-    np.testing.assert_array_equal(values, block(0, 16)[1]["LAI_increment"])
-
-
-def test_resumed_series_that_ends_earlier_is_cut(tmp_path: Path) -> None:
-    path = tmp_path / "open_loop.nc"
-    interrupted(path)
-    with series(path, resume_after=block(3, 1)[0][0]) as writer:
-        writer.append(*block(4, 2))
-    times, values = read_series(path)
-    np.testing.assert_array_equal(times, block(0, 6)[0])
-    np.testing.assert_array_equal(values, block(0, 6)[1]["LAI_increment"])
-    assert os.listdir(tmp_path) == ["open_loop.nc"]
-    with xarray.open_dataset(path) as dataset:
-        assert dataset.LAI.attrs["standard_name"] == "leaf_area_index"
-
-
-def test_resuming_what_is_not_there(tmp_path: Path) -> None:
-    path = tmp_path / "open_loop.nc"
-    with pytest.raises(InputError, match=r"open_loop\.nc\.part: cannot be read"):
-        series(path, resume_after=block(3, 1)[0][0])
-    interrupted(path)
-    for time in (np.datetime64("2006-12-31"), block(20, 1)[0][0]):
-        with pytest.raises(InputError, match="remove it and start the stage again"):
-            series(path, resume_after=time)
-    with pytest.raises(InputError, match="other variables or cells"):
-        io.TimeSeriesWriter(path, ["WG2"], LATITUDE, LONGITUDE, resume_after=block(3, 1)[0][0])
+    with pytest.raises(RuntimeError, match="stop"):
+        fill(tmp_path / "open_loop.nc")
+    assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,6 @@ from dalearn.units import same_units, units_mend
 from dalearn.variables import VARIABLES
 
 RANGE_TOLERANCE = 1e-6  # of the width of a valid range: what interpolation leaves below zero, clipped away
-DIRECTION_RANGE = (-360.0, 360.0)  # degrees, the only forcing without a row in the variable table
 
 # what a variable usually is whose mean lies between the two numbers and that leaves its valid range
 _LOOKS_LIKE = {
@@ -31,7 +30,7 @@ def check_units(source: str, name: str, units: str) -> None:
 
     Empty units are let through: the values are checked anyway.
     """
-    if units.strip() and name in VARIABLES and not same_units(units, VARIABLES[name].units):
+    if units.strip() and not same_units(units, VARIABLES[name].units):
         wanted = VARIABLES[name].units
         raise InputError(f"{source}: {name} is in {units}, expected {wanted}: {units_mend(units, wanted)}")
 
@@ -47,15 +46,16 @@ def check_values(source: str, name: str, times: np.ndarray, values: np.ndarray) 
         raise InputError(
             f"{source}: {name} is undefined (NaN or fill value) at {times[record]}, cell {cell}; fill it in"
         )
-    row = VARIABLES.get(name)
-    low, high = (row.valid_range if row else None) or DIRECTION_RANGE
+    row = VARIABLES[name]
+    assert row.valid_range is not None, f"{name} has no valid range in the variable table"
+    low, high = row.valid_range
     margin = RANGE_TOLERANCE * (high - low)
     outside = (values < low - margin) | (values > high + margin)
     if outside.any():
         record, cell = _first(outside)
         raise InputError(
             f"{source}: {name} is {values[record, cell]:g} at {times[record]}, cell {cell}, not within {low:g} to "
-            f"{high:g} {row.units if row else 'degrees'}; {_likely_mend(name, values, low)}"
+            f"{high:g} {row.units}; {_likely_mend(name, values, low)}"
         )
     return np.clip(values, low, high)
 

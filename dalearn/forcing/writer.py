@@ -41,5 +41,4 @@ def write_forcing(path: Path | str, series: ForcingSeries, attributes: Mapping[s
             "CO2air": series.co2_concentration(np.arange(series.record_count)),
         }
         for name, values in {**absent, **series.records}.items():
-            described = {"units": "degrees", "long_name": "wind direction"} if name == "Wind_DIR" else {}
-            create_variable(dataset, name, dimensions, attributes={**described, "coordinates": "LAT LON"})[:] = values
+            create_variable(dataset, name, dimensions, attributes={"coordinates": "LAT LON"})[:] = values
