@@ -9,7 +9,6 @@ import pandas as pd
 from dalearn.evaluation.cells import VEGETATION_CLASSES
 from dalearn.evaluation.comparison import FORECAST, OPEN_LOOP, Comparison
 from dalearn.evaluation.report import format_number
-from dalearn.evaluation.style import pretty_units
 from dalearn.evaluation.tables import count_improved
 
 
@@ -40,7 +39,8 @@ def key_rows(
                 "quantity": quantity or comparison.quantity,
                 "run": run if run.endswith(FORECAST) else f"{run} analysis",
                 "against": reference,
-                "score": f"{score} ({pretty_units(comparison.units)})" if score == "RMSD" else score,
+                "score": score,
+                "units": comparison.units if score == "RMSD" else "",
                 "open loop": records[OPEN_LOOP][column],
                 "run's": row[column],
                 "difference": row[difference],

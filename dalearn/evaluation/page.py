@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from dalearn.evaluation.cells import Cells
 from dalearn.evaluation.report import Report
-from dalearn.evaluation.style import save_figure
+from dalearn.evaluation.style import pretty_units, save_figure
 from dalearn.evaluation.table_parts import ScoreSettings, write_table
 
 
@@ -64,7 +64,7 @@ class Page:
         self.tables["key_numbers"] = write_table(frame, self.directory / "tables" / "key_numbers.csv")
         level = f"{100 * self.settings.scores.level:.0f} %"
         self.report.summary_table(
-            frame,
+            frame.assign(units=frame["units"].map(pretty_units)),
             "Each run beside the open loop on the same samples, means over cells. Reading: better or worse than the "
             f"open loop where the {level} block-bootstrap interval of the difference does not contain 0, not told "
             "apart where it does. An analysis fits observations it has assimilated; only its forecast, other "
