@@ -5,6 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
+from dalearn.observations.matching import nearest_time
+
 
 class ObservationSeries(Protocol):
     """What the evaluation reads of an observation object: arrays over samples, ``cell`` an index.
@@ -35,16 +37,10 @@ def match_to_times(
     equally near ones); samples without a finite value or with a cell outside the run are left out.
     """
     time = np.asarray(time).astype("datetime64[s]")
-    sample_time = np.asarray(observations.time).astype("datetime64[s]")
     cell = np.asarray(observations.cell)
     value = np.asarray(observations.value, dtype=np.float64)
-    after = np.clip(np.searchsorted(time, sample_time), 0, len(time) - 1)
-    before = np.maximum(after - 1, 0)
-    distance_before = np.abs((sample_time - time[before]).astype(np.int64))
-    distance_after = np.abs((time[after] - sample_time).astype(np.int64))
-    nearest = np.where(distance_before <= distance_after, before, after)
-    distance = np.minimum(distance_before, distance_after)
-    used = (distance <= tolerance_hours * 3600.0) & np.isfinite(value) & (cell >= 0) & (cell < cell_count)
+    nearest = nearest_time(np.asarray(observations.time).astype("datetime64[s]"), time, _seconds(tolerance_hours))
+    used = (nearest >= 0) & np.isfinite(value) & (cell >= 0) & (cell < cell_count)
     total = np.zeros((len(time), cell_count))
     count = np.zeros((len(time), cell_count))
     np.add.at(total, (nearest[used], cell[used]), value[used])
@@ -54,11 +50,9 @@ def match_to_times(
 
 def nearest_rows(wanted: np.ndarray, available: np.ndarray, tolerance_hours: float = 1.5) -> np.ndarray:
     """Index in ``available`` nearest to each of ``wanted`` (both ascending datetime64); -1 beyond the tolerance."""
-    wanted = np.asarray(wanted).astype("datetime64[s]")
-    available = np.asarray(available).astype("datetime64[s]")
-    after = np.clip(np.searchsorted(available, wanted), 0, len(available) - 1)
-    before = np.maximum(after - 1, 0)
-    distance_before = np.abs((wanted - available[before]).astype(np.int64))
-    distance_after = np.abs((available[after] - wanted).astype(np.int64))
-    nearest = np.where(distance_before < distance_after, before, after)
-    return np.where(np.minimum(distance_before, distance_after) <= tolerance_hours * 3600.0, nearest, -1)
+    wanted, available = (np.asarray(times).astype("datetime64[s]") for times in (wanted, available))
+    return nearest_time(wanted, available, _seconds(tolerance_hours))
+
+
+def _seconds(hours: float) -> np.timedelta64:
+    return np.timedelta64(round(hours * 3600.0), "s")
