@@ -65,8 +65,8 @@ class Config:
         check_unique("observations", [observation.name for observation in self.observations])
         self._check_training()
         self._check_assimilation()
-        for name in self.evaluation.in_situ:
-            self._check_quantity("evaluation.in_situ", name, "SSM")
+        if self.evaluation.in_situ is not None:
+            self._check_quantity("evaluation.in_situ", self.evaluation.in_situ, "SSM")
 
     def observation(self, name: str, where: str = "observations") -> ObservationConfig:
         """The observations called ``name``; InputError naming the key ``where`` that asked for them."""
@@ -92,7 +92,8 @@ class Config:
             a = self.assimilation
             for name in dict.fromkeys(name for experiment in a.experiments for name in experiment.observations):
                 yield name, "assimilation.start to assimilation.end", a.start, a.end
-        for name in self.evaluation.in_situ:
+        if self.evaluation.in_situ is not None:
+            name = self.evaluation.in_situ
             yield name, "open_loop.start to open_loop.end", self.open_loop.start, self.open_loop.end
 
     def _check_sources(self) -> None:

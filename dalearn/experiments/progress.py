@@ -47,6 +47,12 @@ class Progress:
             self._reported = now
             logger.info(self.line())
 
+    def set_total(self, total: int) -> None:
+        """Change the end, for work whose length is known only once it has begun."""
+        self.total = total
+        if self._bar is not None:
+            self._bar.total = total
+
     def line(self) -> str:
         """The state of affairs in one line."""
         rate = (self.done - self._first) / max(time.monotonic() - self._started, 1e-9)

@@ -303,19 +303,17 @@ class EvaluationConfig:
     """Tables, figures and report.
 
     Attributes:
-        in_situ: names of in situ SSM observations.
+        in_situ: name of in situ SSM observations; null for none.
         tolerance_hours: in situ samples so close to a window end are averaged for it.
-        jacobian_windows: windows on which the two Jacobian back ends are compared, spread over the year; 0 for none.
+        jacobians: compare the two Jacobian back ends on three windows spread over the first year.
     """
 
-    in_situ: list[str] = field(default_factory=list)
+    in_situ: str | None = None
     tolerance_hours: float = 1.5
-    jacobian_windows: int = 3
+    jacobians: bool = True
 
     def __post_init__(self) -> None:
         check_positive("evaluation", tolerance_hours=self.tolerance_hours)
-        if self.jacobian_windows < 0:
-            raise InputError(f"evaluation.jacobian_windows: {self.jacobian_windows} is negative; 0 leaves them out")
 
 
 def check_unique(where: str, names: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from dalearn.land.state import LandState
 from dalearn.land.window import ForcingWindow
 from dalearn.tree import to
 
+JACOBIAN_WINDOWS = 3
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 
@@ -75,7 +76,7 @@ class Setup:
             name: grid.to_columns(torch.from_numpy(getattr(forcing, name)))
             for name in ("temperature_height", "wind_height")
         }
-        parameters = dataclasses.replace(parameters, **heights)  # type: ignore[type-var]
+        parameters = dataclasses.replace(parameters, **heights)  # type: ignore[type-var, arg-type]
         parameters = to(parameters, device=self.device, dtype=self.dtype)
         options = LandOptions(
             time_step=land.time_step,
@@ -120,8 +121,8 @@ class Setup:
     @cached_property
     def jacobian_windows(self) -> np.ndarray:
         """Starts of the windows on which the Jacobian back ends are compared, spread over the first year."""
-        count = min(self.config.evaluation.jacobian_windows, len(self.window_starts))
         year = min(len(self.window_starts), 365)
+        count = min(JACOBIAN_WINDOWS, year)
         return self.window_starts[((np.arange(count) + 0.5) / max(count, 1) * year).astype(int)]
 
     @cached_property

@@ -173,7 +173,7 @@ MISTAKES = {
     "twin and forcing": (changed("twin", {}), "surface: the twin makes its own"),
     "no path": (changed("observations.0.path", None), "observations.sigma0.path is missing"),
     "surface twice": (changed("surface.path", "surface.nc"), "surface: give either path or cells"),
-    "in situ": ({**SITE, "evaluation": {"in_situ": ["LAI"]}}, "evaluation.in_situ: LAI observes LAI"),
+    "in situ": ({**SITE, "evaluation": {"in_situ": "LAI"}}, "evaluation.in_situ: LAI observes LAI"),
     "name with a slash": (changed("name", "a/b"), "name: 'a/b' cannot name a run directory"),
     "key twice": ("name: a\nname: b\n", "key 'name' is given twice"),
     "not YAML": ("name: [a\nland: {", "not valid YAML"),

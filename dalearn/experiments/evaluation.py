@@ -1,0 +1,101 @@
+"""The evaluation stage: Jacobians compared, then tables, figures and the report."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from dalearn.evaluation.cells import Cells, dominant_class
+from dalearn.evaluation.evaluate import evaluate_run
+from dalearn.evaluation.page import EvaluationSettings
+from dalearn.experiments.equivalents import load_equivalent
+from dalearn.experiments.jacobian import combine, compare_window
+from dalearn.experiments.observations import read_configured, read_rescaled
+from dalearn.experiments.open_loop import state_path
+from dalearn.experiments.open_loop_data import OpenLoopData
+from dalearn.experiments.range_exits import count_range_exits
+from dalearn.experiments.restart import read_state
+from dalearn.experiments.run_directory import RunDirectory, write_text
+from dalearn.experiments.setup import Setup
+from dalearn.land.model import LandModel
+from dalearn.land.vegetation import VEGETATION_TYPES
+from dalearn.observations.observations import Observations
+
+logger = logging.getLogger("dalearn")
+
+
+def run_evaluation(setup: Setup, directory: RunDirectory) -> list[Path]:
+    """Score what the run directory holds; returns the files written."""
+    section, assimilation = setup.config.evaluation, setup.config.assimilation
+    files = []
+    comparison = None
+    if assimilation is not None and section.jacobians and setup.config.dtype == "float64":
+        comparison = _compare_jacobians(setup, directory)
+        files.append(directory / "tables" / "jacobian.json")
+        files[0].parent.mkdir(exist_ok=True)
+        write_text(files[0], json.dumps(comparison, indent=2))
+    warnings = count_range_exits(setup, directory) if assimilation is not None else []
+    for warning in warnings:
+        logger.warning(warning)
+    scores = directory / "tables" / "operator_scores.csv"
+    result = evaluate_run(
+        directory.path,
+        _cells(setup),
+        observations=_satellite(setup, directory),
+        in_situ=read_configured(setup, section.in_situ) if section.in_situ is not None else None,
+        operator_scores=pd.read_csv(scores) if setup.config.training is not None else None,
+        jacobian_comparison=comparison,
+        warnings=warnings,
+        title=setup.config.name,
+        settings=EvaluationSettings(
+            in_situ_tolerance_hours=section.tolerance_hours,
+            window_end_hour=assimilation.window_start_hour if assimilation is not None else 9,
+        ),
+    )
+    for sentence in result.missing:
+        logger.info("report: %s", sentence)
+    return [result.report, *files, *result.tables.values(), *result.figures.values()]
+
+
+def _cells(setup: Setup) -> Cells:
+    surface = setup.surface
+    kinds = dominant_class(surface.fraction, VEGETATION_TYPES)
+    return Cells(surface.latitude, surface.longitude, station=surface.name, vegetation_class=kinds)
+
+
+def _satellite(setup: Setup, directory: RunDirectory) -> list[Observations]:
+    """One set of observations per quantity, the in situ ones left out."""
+    config, open_loop = setup.config, OpenLoopData(directory / "open_loop.nc")
+    chosen: dict[str, str] = {}
+    for observation in config.observations:
+        if observation.name != config.evaluation.in_situ and observation.layout != "in_situ_case":
+            chosen.setdefault(observation.quantity, observation.name)
+    return [read_rescaled(setup, name, open_loop) for name in chosen.values()]
+
+
+def _compare_jacobians(setup: Setup, directory: RunDirectory) -> dict[str, Any]:
+    """The back ends on the stored windows.
+
+    Run eagerly: compiling the backward pass takes longer than these few windows.
+    """
+    assimilation = setup.config.assimilation
+    assert assimilation is not None
+    quantities = [setup.config.observation(name).quantity for e in assimilation.experiments for name in e.observations]
+    operators = [load_equivalent(setup, directory, quantity) for quantity in dict.fromkeys(quantities)]
+    model = LandModel(setup.model.parameters, setup.model.options, compiled=False)
+    comparisons = []
+    for start in setup.jacobian_windows:
+        path = state_path(directory, np.datetime64(start))
+        state, _, _ = read_state(path, setup.grid.column_count, dtype=torch.float64, device=setup.device)
+        comparisons.append(compare_window(setup, model, state, start, operators))
+    combined = combine(comparisons)
+    worst = max((item["max_rel"] or 0.0, name) for name, item in combined["agreement"].items())
+    logger.info(
+        "Jacobians on %d windows: largest difference %.2g of the row maximum (%s), kinks excluded",
+        len(comparisons), *worst,
+    )  # fmt: skip
+    return combined

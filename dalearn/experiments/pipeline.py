@@ -1,0 +1,170 @@
+"""The stages of an experiment, in order: which are up to date, which have to be done, and doing them."""
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dalearn.errors import InputError
+from dalearn.experiments.assimilate import run_assimilation
+from dalearn.experiments.config import Config, settings_of
+from dalearn.experiments.evaluation import run_evaluation
+from dalearn.experiments.inputs import check_inputs, input_files, input_records, make_twin
+from dalearn.experiments.open_loop import run_open_loop
+from dalearn.experiments.progress import clock
+from dalearn.experiments.read_config import plain
+from dalearn.experiments.run_directory import RunDirectory, fingerprint
+from dalearn.experiments.setup import Setup
+from dalearn.experiments.training import run_training
+
+logger = logging.getLogger("dalearn")
+
+COMMANDS = {"open_loop": "open-loop", "train": "train", "assimilate": "assimilate", "evaluate": "evaluate"}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """``name``, the function that does it, and the stages whose results it reads."""
+
+    name: str
+    run: Callable[[Setup, RunDirectory], list[Path]]
+    needs: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        return self.name.replace("_", " ")
+
+
+def stages_of(config: Config) -> list[Stage]:
+    """The stages that the configuration asks for."""
+    stages = [Stage("inputs", _run_inputs, ()), Stage("open_loop", run_open_loop, ("inputs",))]
+    if config.training is not None:
+        stages.append(Stage("train", run_training, ("inputs", "open_loop")))
+    if config.assimilation is not None:
+        needs = tuple(stage.name for stage in stages)
+        stages.append(Stage("assimilate", run_assimilation, needs))
+    return [*stages, Stage("evaluate", run_evaluation, tuple(stage.name for stage in stages))]
+
+
+def _run_inputs(setup: Setup, directory: RunDirectory) -> list[Path]:
+    if setup.config.twin is None:
+        return []
+    files = make_twin(setup, directory)
+    check_inputs(setup)
+    return files
+
+
+def fingerprints(setup: Setup, checksums: dict[str, str]) -> dict[str, str]:
+    """What each stage depends on, as a hash: settings, contents of input files, the stages before it.
+
+    ``checksums`` of the input files by use; empty for a twin, whose files follow from its settings.
+    """
+    config = setup.config
+    stored = sorted(np.datetime_as_string(time) for time in setup.stored_states)
+    source = settings_of(config, "twin", "surface", "forcing", "land", "dtype")
+    drivers = {name: checksums[name] for name in ("surface", "forcing") if name in checksums}
+    observed = settings_of(config, "observations")
+    marks = {"inputs": fingerprint(source, checksums, observed)}
+    marks["open_loop"] = fingerprint(source, drivers, settings_of(config, "open_loop"), stored)
+    marks["train"] = fingerprint(marks["open_loop"], observed, checksums, settings_of(config, "training"))
+    marks["assimilate"] = fingerprint(marks["train"], settings_of(config, "assimilation"))
+    marks["evaluate"] = fingerprint(marks["assimilate"], settings_of(config, "evaluation", "name"))
+    return marks
+
+
+class Pipeline:
+    """The stages of ``config`` in its run directory."""
+
+    def __init__(self, config: Config, command: Sequence[str]) -> None:
+        self.config = config
+        self.command = list(command)
+        self.directory = RunDirectory(config.run_path())
+        self.setup = Setup(config, self.directory / "inputs")
+        self.stages = {stage.name: stage for stage in stages_of(config)}
+        self.inputs = input_records(input_files(config))
+        self.marks = fingerprints(self.setup, {name: record["sha256"] for name, record in self.inputs.items()})
+
+    def run(self, names: Sequence[str], *, force: bool = False) -> None:
+        """Do the named stages that are not up to date, and the inputs stage before them.
+
+        Nothing is written when an input is bad.  ``force`` redoes what a changed configuration affects; without a
+        change, all named stages.  Raises InputError when a stage that is needed has not been done, or when results
+        of another configuration would be overwritten without ``force``.
+        """
+        wanted = [stage for stage in self.stages.values() if stage.name == "inputs" or stage.name in names]
+        for name in names:
+            if name not in self.stages:
+                section = {"train": "training", "assimilate": "assimilation"}[name]
+                raise InputError(f"key {section} is missing in the configuration; add the section for this stage")
+        stale = [name for name in self.stages if self.directory.is_stale(name, self.marks[name])]
+        if stale and not force:
+            raise InputError(self._refusal(stale))
+        if self.config.twin is None and (force or not self.is_done("inputs")):
+            check_inputs(self.setup)
+        self.directory.create()
+        handler = self.directory.open_log(logger)
+        try:
+            if force:
+                self._forget(stale or self._with_later(names))
+            self.directory.write_configuration(plain(self.config))
+            for stage in wanted:
+                self._do(stage)
+        except InputError as error:
+            logger.debug("stopped: %s", error)
+            raise
+        except Exception:
+            logger.debug("stopped", exc_info=True)
+            raise
+        finally:
+            logger.removeHandler(handler)
+            handler.close()
+            self.directory.close()
+
+    def _do(self, stage: Stage) -> None:
+        if self.is_done(stage.name):
+            logger.info("%s: done before, skipped", stage.label)
+            return
+        for name in stage.needs:
+            if not self.is_done(name):
+                raise InputError(
+                    f"{self.directory.path}: {self.stages[name].label} has not been done; "
+                    f"run dalearn {COMMANDS[name]} first, or dalearn run for all stages"
+                )
+        logger.info("%s: begins", stage.label)
+        begin = time.monotonic()
+        self.directory.mark_started(stage.name, self.marks[stage.name])
+        files = stage.run(self.setup, self.directory)
+        if stage.name == "inputs":
+            records = self.inputs or input_records({path.stem: path for path in files})
+            self.directory.write_provenance(records.values(), self.command)
+        seconds = time.monotonic() - begin
+        self.directory.mark_complete(stage.name, self.marks[stage.name], files, seconds)
+        shutil.rmtree(self.directory.partial(stage.name), ignore_errors=True)
+        logger.info("%s: done in %s", stage.label, clock(seconds))
+
+    def is_done(self, name: str) -> bool:
+        """Whether the results of a stage are there and belong to this configuration."""
+        return self.directory.is_complete(name, self.marks[name])
+
+    def _with_later(self, names: Sequence[str]) -> list[str]:
+        """The named stages and all that read their results."""
+        return [stage.name for stage in self.stages.values() if {stage.name, *stage.needs} & set(names)]
+
+    def _forget(self, names: Sequence[str]) -> None:
+        for name in names:
+            self.directory.forget(name)
+
+    def _refusal(self, stale: Sequence[str]) -> str:
+        changes: list[Any] = self.directory.configuration_changes(plain(self.config))
+        shown = "; ".join(changes[:3]) or "an input file"
+        more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
+        stages = ", ".join(self.stages[name].label for name in stale)
+        return (
+            f"{self.directory.path}: was made with another configuration ({shown}{more}); "
+            f"add --force to redo {stages}, or choose another --run-directory"
+        )
