@@ -99,10 +99,15 @@ def _run(
         parameters.vegetation, grid.cell_of_column, settings.longevity_error, random["longevity"]
     )
     calendar = HarvestCalendar.draw(
-        grid.patch_of_column.numpy(), settings.first_year, settings.years, settings.harvest_spread, random["harvest"]
+        grid.patch_of_column.numpy(),
+        settings.first_year,
+        settings.years,
+        settings.harvest_spread,
+        settings.harvest_duration,
+        random["harvest"],
     )
     model = LandModel(
-        dataclasses.replace(parameters, vegetation=vegetation),
+        dataclasses.replace(parameters, vegetation=vegetation),  # type: ignore[type-var]
         LandOptions(time_step=settings.time_step),
         compiled=compiled,
     )

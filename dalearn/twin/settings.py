@@ -25,6 +25,7 @@ class TwinSettings:
         rain_noise: relative error of the rain of a day in the forcing (standard deviation).
         longevity_error: relative error of the leaf longevity in the model, the typical size in a cell.
         harvest_spread: standard deviation of harvest and regrowth dates between fields and years, days.
+        harvest_duration: days between the first and the last field of a column.
         sigma0_error: noise of the backscatter, dB (standard deviation).
         morning_share: share of days with a backscatter observation in the morning (09:30 solar time).
         evening_share: likewise in the evening (21:30 solar time).
@@ -47,6 +48,7 @@ class TwinSettings:
     rain_noise: float = 0.2
     longevity_error: float = 0.2
     harvest_spread: float = 7.0
+    harvest_duration: int = 20
     sigma0_error: float = 0.33
     morning_share: float = 0.62
     evening_share: float = 0.22

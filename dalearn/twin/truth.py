@@ -65,24 +65,32 @@ def perturbed_longevity(
     cells = int(cell_of_column[-1]) + 1
     change = error * generator.uniform(0.6, 1.4, cells) * generator.choice([-1.0, 1.0], cells)
     factor = torch.from_numpy(np.exp(change)).to(vegetation.leaf_longevity)[cell_of_column]
-    return dataclasses.replace(vegetation, leaf_longevity=vegetation.leaf_longevity * factor)
+    return dataclasses.replace(vegetation, leaf_longevity=vegetation.leaf_longevity * factor)  # type: ignore[type-var]
 
 
 @dataclass(frozen=True)
 class HarvestCalendar:
-    """When the fields of each column are bare.
+    """When the crop of each column is taken away and comes up again.
 
-    ``first_year`` and, as days of the year (year, column): the ``cut``, when the crop is taken away, and the
-    ``regrowth``, when the next one comes up.  Columns without a crop have NaN.
+    ``first_year`` and, as days of the year (year, column): ``cut``, the last day of the harvest, which takes
+    ``duration`` days from the first field to the last, and ``regrowth``, when the next crop comes up.  Columns
+    without a crop have NaN.
     """
 
     first_year: int
+    duration: int
     cut: np.ndarray
     regrowth: np.ndarray
 
     @classmethod
     def draw(
-        cls, patch_of_column: np.ndarray, first_year: int, years: int, spread: float, generator: np.random.Generator
+        cls,
+        patch_of_column: np.ndarray,
+        first_year: int,
+        years: int,
+        spread: float,
+        duration: int,
+        generator: np.random.Generator,
     ) -> "HarvestCalendar":
         """Dates with a standard deviation of ``spread`` days between columns and years."""
 
@@ -90,33 +98,46 @@ class HarvestCalendar:
             usual = np.where(patch_of_column == C3_CROPS, c3, np.where(patch_of_column == C4_CROPS, c4, np.nan))
             return np.round(usual + spread * generator.standard_normal((years, len(patch_of_column))).clip(-2.0, 2.0))
 
-        return cls(first_year, dates(HARVEST_C3, HARVEST_C4), dates(WINTER_CROP_EMERGENCE, SPRING_CROP_SOWING))
+        half = duration // 2
+        return cls(
+            first_year,
+            duration,
+            dates(HARVEST_C3 + half, HARVEST_C4 + half),
+            dates(WINTER_CROP_EMERGENCE, SPRING_CROP_SOWING),
+        )
 
-    def fallow(self, date: np.datetime64) -> np.ndarray:
-        """(column,) bool: the field lies bare on ``date``.
+    def taken(self, date: np.datetime64) -> np.ndarray:
+        """(column,) share of what stands on ``date`` that is taken away on this day.
 
-        Winter crops are bare from the cut to the regrowth of the same year, summer crops outside the time from
-        regrowth to cut.
+        During the harvest the same number of fields every day, 1 while the fields lie bare: winter crops from the cut
+        to the regrowth of the same year, summer crops outside the time from regrowth to cut.
         """
         year = date.astype("datetime64[Y]")
         day = float((date.astype("datetime64[D]") - year.astype("datetime64[D]")).astype(int)) + 1.0
         row = min(max(year.astype(int) + 1970 - self.first_year, 0), len(self.cut) - 1)
         cut, regrowth = self.cut[row], self.regrowth[row]
-        return np.where(cut < regrowth, (day >= cut) & (day < regrowth), (day >= cut) | (day < regrowth))
+        bare = np.where(cut < regrowth, (day >= cut) & (day < regrowth), (day >= cut) | (day < regrowth))
+        fields_left = cut - day + 1.0
+        harvesting = (fields_left > 1.0) & (fields_left <= self.duration)
+        return np.where(bare, 1.0, np.where(harvesting, 1.0 / np.where(harvesting, fields_left, 1.0), 0.0))
 
 
-def harvest(state: LandState, fallow: Tensor, parameters: LandParameters) -> LandState:
-    """``state`` with the crops taken away from the ``fallow`` columns (bool, (column,)).
+def harvest(state: LandState, taken: Tensor, parameters: LandParameters) -> LandState:
+    """``state`` with the share ``taken`` (column,) of the standing crop taken away.
 
-    Leaves go to the minimum leaf area that the model allows, with the biomass that belongs to it, and the other
-    pools are emptied; nothing changes in the other columns.
+    A field that is cut keeps the minimum leaf area that the model allows, with the biomass that belongs to it, and
+    loses the other pools; nothing changes in the columns of which nothing is taken.
     """
     vegetation = parameters.vegetation
     stubble = vegetation.minimum_leaf_area_index
-    return dataclasses.replace(
+
+    def cut(standing: Tensor, left: Tensor | float) -> Tensor:
+        return torch.where(taken > 0.0, left + (1.0 - taken) * (standing - left), standing)
+
+    return dataclasses.replace(  # type: ignore[type-var]
         state,
-        leaf_area_index=torch.where(fallow, stubble, state.leaf_area_index),
-        leaf_biomass=torch.where(fallow, stubble * vegetation.biomass_per_leaf_area, state.leaf_biomass),
-        active_structural_biomass=state.active_structural_biomass.masked_fill(fallow, 0.0),
-        passive_structural_biomass=state.passive_structural_biomass.masked_fill(fallow, 0.0),
+        leaf_area_index=cut(state.leaf_area_index, stubble),
+        leaf_biomass=cut(state.leaf_biomass, stubble * vegetation.biomass_per_leaf_area),
+        active_structural_biomass=cut(state.active_structural_biomass, 0.0),
+        passive_structural_biomass=cut(state.passive_structural_biomass, 0.0),
     )

@@ -88,14 +88,14 @@ def _run_day(
     """One day of steps; also the hourly cell means (hour, variable, cell) in the order of ``output_names``."""
     time_step = model.options.time_step
     window = weather.window(date, date + DAY, time_step, dtype=model.parameters.soil.porosity.dtype)
-    fallow = torch.from_numpy(calendar.fallow(date))
+    taken = torch.from_numpy(calendar.taken(date)).to(model.parameters.soil.porosity)
     steps_per_hour = round(3600.0 / time_step)
     hours = []
     for step in range(len(window)):
         first_of_day = window.first_of_day[step]
         state, _ = model.step(state, window.forcing(step, grid.cell_of_column), first_of_day)
-        if first_of_day:  # the leaves have grown: take them away from the bare fields
-            state = harvest(state, fallow, model.parameters)
+        if first_of_day:  # after the daily growth, so that bare fields stay bare all day
+            state = harvest(state, taken, model.parameters)
         if (step + 1) % steps_per_hour == 0:
             hours.append(
                 torch.cat(

@@ -8,7 +8,7 @@ import torch
 
 from dalearn.land.parameters import build_parameters
 from dalearn.land.state import SOIL_LAYERS, LandState
-from dalearn.tree import named_tensors
+from dalearn.tree import named_tensors, to
 from dalearn.twin.surface import PLACES, surface_map
 from dalearn.twin.truth import HarvestCalendar, harvest, perturbed_longevity, perturbed_texture, rain_factor
 
@@ -32,11 +32,11 @@ def test_harvest_empties_the_fallow_columns_and_no_others() -> None:
     )
     fallow = grid.patch_of_column == 7
     before = a_state(grid.column_count)
-    after = harvest(before, fallow, parameters)
+    after = harvest(before, fallow.float(), parameters)
     vegetation = parameters.vegetation
-    assert torch.equal(after.leaf_area_index[fallow], vegetation.minimum_leaf_area_index[fallow])
-    leaf = after.leaf_area_index * vegetation.biomass_per_leaf_area
-    assert torch.equal(after.leaf_biomass[fallow].double(), leaf[fallow].double())
+    assert torch.allclose(after.leaf_area_index[fallow].double(), vegetation.minimum_leaf_area_index[fallow])
+    leaf = vegetation.minimum_leaf_area_index * vegetation.biomass_per_leaf_area
+    assert torch.allclose(after.leaf_biomass[fallow].double(), leaf[fallow])
     assert not after.active_structural_biomass[fallow].any()
     assert not after.passive_structural_biomass[fallow].any()
     touched = {"leaf_area_index", "leaf_biomass", "active_structural_biomass", "passive_structural_biomass"}
@@ -46,22 +46,45 @@ def test_harvest_empties_the_fallow_columns_and_no_others() -> None:
             assert torch.equal(old, new), name
 
 
+def test_part_of_the_fields_leaves_part_of_the_crop() -> None:
+    grid, parameters = build_parameters(
+        SURFACE.fraction, SURFACE.clay, SURFACE.sand, SURFACE.latitude, SURFACE.longitude
+    )
+    before = to(a_state(grid.column_count), dtype=torch.float64)
+    after = harvest(before, torch.full((grid.column_count,), 0.25, dtype=torch.float64), parameters)
+    stubble = parameters.vegetation.minimum_leaf_area_index
+    assert torch.allclose(after.leaf_area_index - stubble, 0.75 * (before.leaf_area_index - stubble))
+    assert torch.allclose(after.active_structural_biomass, 0.75 * before.active_structural_biomass)
+
+
 def test_fields_lie_bare_after_the_harvest_until_the_next_crop() -> None:
     patches = np.array([4, 7, 8, 10])
-    calendar = HarvestCalendar.draw(patches, 2015, 2, 0.0, np.random.default_rng(0))
+    calendar = HarvestCalendar.draw(patches, 2015, 2, 0.0, 20, np.random.default_rng(0))
 
-    def fallow(date: str) -> list[bool]:
-        return calendar.fallow(np.datetime64(date)).tolist()
+    def taken(date: str) -> list[float]:
+        return calendar.taken(np.datetime64(date)).tolist()
 
-    assert fallow("2015-02-01") == [False, False, True, False]
-    assert fallow("2015-06-01") == [False, False, False, False]
-    assert fallow("2015-07-15") == [False, True, False, False]
-    assert fallow("2015-10-15") == [False, True, True, False]
-    assert fallow("2016-12-15") == [False, False, True, False]
+    assert taken("2015-02-01") == [0.0, 0.0, 1.0, 0.0]
+    assert taken("2015-06-01") == [0.0, 0.0, 0.0, 0.0]
+    assert taken("2015-07-15") == [0.0, 1.0, 0.0, 0.0]
+    assert taken("2015-10-15") == [0.0, 1.0, 1.0, 0.0]
+    assert taken("2016-12-15") == [0.0, 0.0, 1.0, 0.0]
+
+
+def test_fields_are_cut_one_after_the_other() -> None:
+    calendar = HarvestCalendar.draw(np.array([7]), 2015, 1, 0.0, 20, np.random.default_rng(0))
+    standing = [1.0]
+    for date in np.arange("2015-06-01", "2015-08-01", dtype="datetime64[D]"):
+        standing.append(standing[-1] * (1.0 - calendar.taken(date)[0]))
+    cut = -np.diff(standing)
+    assert cut[cut > 0.0] == pytest.approx(0.05)
+    assert (cut > 0.0).sum() == 20
+    middle = np.datetime64("2015-06-01") + np.flatnonzero(cut > 0.0)[10]
+    assert middle == np.datetime64("2015-06-28")
 
 
 def test_harvest_dates_spread_around_the_beginning_of_summer() -> None:
-    calendar = HarvestCalendar.draw(np.full(200, 7), 2015, 3, 7.0, np.random.default_rng(0))
+    calendar = HarvestCalendar.draw(np.full(200, 7), 2015, 3, 7.0, 0, np.random.default_rng(0))
     assert calendar.cut.mean() == pytest.approx(178.0, abs=1.5)
     assert 5.0 < calendar.cut.std() < 8.0
     assert calendar.cut.min() >= 178 - 14
