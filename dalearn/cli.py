@@ -1,0 +1,212 @@
+"""The command line.
+
+Exit codes: 0 done, 1 an unexpected failure, 2 bad input, 130 interrupted.  Errors are one line on standard error;
+results go to standard output, everything else to standard error.  The commands import what they need when they
+run, so that ``dalearn --help`` answers at once.
+"""
+
+import argparse
+import contextlib
+import json
+import logging
+import math
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from dalearn import __version__
+from dalearn.errors import InputError
+
+logger = logging.getLogger("dalearn")
+
+STAGE_COMMANDS = {
+    "open-loop": ("open_loop", "make or check the inputs, then run the spin-up and the open loop"),
+    "train": ("train", "train the observation operator on the open loop"),
+    "assimilate": ("assimilate", "run the analyses from the open loop"),
+    "evaluate": ("evaluate", "write tables, figures and report.html"),
+}
+ALL_STAGES = tuple(stage for stage, _ in STAGE_COMMANDS.values())
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors in one line, like all other errors of the program."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"dalearn: error: {message} (see {self.prog} --help)\n")
+
+
+def demo_config() -> Path:
+    """The configuration of the shipped twin, which is installed with the package."""
+    return Path(__file__).parent / "experiments" / "demo.yaml"
+
+
+def build_parser() -> Parser:
+    """All subcommands with their options."""
+    parser = Parser(prog="dalearn", description="Differentiable land data assimilation in PyTorch.")
+    parser.add_argument("--version", action="version", version=f"dalearn {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+
+    common = Parser(add_help=False)
+    common.add_argument("--debug", action="store_true", help="show the traceback of an unexpected failure")
+    run = Parser(add_help=False, parents=[common])
+    run.add_argument("--run-directory", metavar="DIR", help="where results go (default: runs/<name> right here)")
+    run.add_argument(
+        "--force",
+        action="store_true",
+        help="redo the stages that a changed configuration affects; without a change, those of this command",
+    )
+
+    command = commands.add_parser("run", parents=[run], help="all stages of an experiment; goes on where it stopped")
+    command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file, see configs/ for examples")
+    command.set_defaults(function=run_stages, stages=ALL_STAGES)
+    command = commands.add_parser("demo", parents=[run], help="all stages of the shipped twin experiment")
+    command.set_defaults(function=run_stages, stages=ALL_STAGES, config=None)
+    for name, (stage, text) in STAGE_COMMANDS.items():
+        command = commands.add_parser(name, parents=[run], help=text)
+        command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
+        command.set_defaults(function=run_stages, stages=(stage,))
+
+    command = commands.add_parser(
+        "jacobian", parents=[common], help="finite differences against autograd: agreement and cost"
+    )
+    command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
+    command.add_argument("--run-directory", metavar="DIR", help="where an earlier run may have left its states")
+    command.add_argument("--columns", type=_positive, metavar="N", help="at least so many columns (default: all, once)")
+    command.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    command.set_defaults(function=compare_jacobians)
+
+    command = commands.add_parser("benchmark", parents=[common], help="speed of the model and of the analysis")
+    command.add_argument("--columns", type=_positive, nargs="+", default=[144], metavar="N", help="sizes to measure")
+    command.add_argument("--dtype", choices=("float64", "float32"), default="float64")
+    command.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    command.set_defaults(function=benchmark)
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
+    return int(text)
+
+
+def run_stages(arguments: argparse.Namespace) -> None:
+    """``run``, ``demo`` and the single stages."""
+    from dalearn.experiments.config import load_config
+    from dalearn.experiments.pipeline import Pipeline
+
+    path = arguments.config or demo_config()
+    config = load_config(path, run_directory=arguments.run_directory)
+    pipeline = Pipeline(config, sys.argv)
+    names = arguments.stages
+    if len(names) > 1:
+        names = tuple(name for name in names if name in pipeline.stages)
+    arguments.log = pipeline.directory / "log.txt"
+    pipeline.run(names, force=arguments.force)
+    report = pipeline.directory / "report.html"
+    print(report if "evaluate" in names else pipeline.directory.path)
+
+
+def compare_jacobians(arguments: argparse.Namespace) -> None:
+    """``jacobian``."""
+    from dalearn.experiments.config import load_config
+    from dalearn.experiments.jacobian_command import compare_backends
+
+    with _quiet_output(arguments.json):
+        config = load_config(arguments.config, run_directory=arguments.run_directory)
+        result = compare_backends(config, arguments.columns)
+    if arguments.json:
+        _print_json(result)
+        return
+    print(f"{result['columns']} columns, {result['dtype']}; errors relative to the row maximum, kinks excluded")
+    _print_table("variable", result["agreement"])
+    _print_table("back end", result["cost"])
+
+
+def benchmark(arguments: argparse.Namespace) -> None:
+    """``benchmark``."""
+    import torch
+
+    from dalearn.experiments.benchmark import run_benchmark
+
+    with _quiet_output(arguments.json):
+        result = run_benchmark(arguments.columns, dtype=getattr(torch, arguments.dtype))
+    if arguments.json:
+        _print_json(result)
+        return
+    print(f"{result['machine']}; {result['device']}; {result['threads']} threads")
+    for row in result["rows"]:
+        print("  ".join(f"{key} {_short(value)}" for key, value in row.items() if value is not None))
+
+
+@contextlib.contextmanager
+def _quiet_output(active: bool) -> Iterator[None]:
+    """Send to standard error what a library prints, where standard output is for the result alone."""
+    with contextlib.redirect_stdout(sys.stderr) if active else contextlib.nullcontext():
+        yield
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(_defined(value), allow_nan=False))
+
+
+def _defined(value: Any) -> Any:
+    """The same with None in the place of numbers that are not finite."""
+    if isinstance(value, Mapping):
+        return {key: _defined(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_defined(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _print_table(heading: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
+    columns = list(next(iter(rows.values())))
+    lines = [[heading, *columns], *([name, *(_short(row[column]) for column in columns)] for name, row in rows.items())]
+    widths = [max(len(line[index]) for line in lines) for index in range(len(columns) + 1)]
+    for line in lines:
+        print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return "-" if value is None else str(value)
+
+
+def _show_log() -> logging.Handler:
+    """Log lines on standard error; the file of a run gets the details too."""
+    from dalearn.experiments.progress import LogHandler
+
+    handler = LogHandler()
+    handler.setLevel(logging.INFO)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    return handler
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    arguments = build_parser().parse_args(argv)
+    handler = _show_log()
+    function: Callable[[argparse.Namespace], None] = arguments.function
+    try:
+        function(arguments)
+    except InputError as error:
+        print(f"dalearn: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("dalearn: interrupted; the same command goes on from where it stopped", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if arguments.debug:
+            traceback.print_exc()
+        reason = str(error).splitlines()[0] if str(error) else "no message"
+        log = getattr(arguments, "log", None)
+        where = f"see {log}" if log is not None and log.exists() else "add --debug for the traceback"
+        print(f"dalearn: failed: {type(error).__name__}: {reason}; {where}", file=sys.stderr)
+        return 1
+    finally:
+        logger.removeHandler(handler)
+    return 0
