@@ -16,7 +16,8 @@ from dalearn.assimilation.forecast import integrate
 from dalearn.assimilation.jacobian import WindowJacobian
 from dalearn.assimilation.settings import FilterSettings
 from dalearn.assimilation.update import update
-from dalearn.land.model import LandModel, LandOptions
+from dalearn.land.model import LandModel
+from dalearn.land.options import LandOptions
 from dalearn.land.parameters import build_parameters
 from dalearn.land.vegetation import VEGETATION_TYPES
 from dalearn.operators import create_operator

@@ -14,7 +14,8 @@ from dalearn.experiments.surface import Surface, read_surface, surface_of_cells
 from dalearn.forcing.reader import read_forcing
 from dalearn.forcing.series import ForcingSeries
 from dalearn.grid import Grid
-from dalearn.land.model import LandModel, LandOptions
+from dalearn.land.model import LandModel
+from dalearn.land.options import LandOptions
 from dalearn.land.state import LandState
 from dalearn.land.window import ForcingWindow
 from dalearn.tree import to

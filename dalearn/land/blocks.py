@@ -4,7 +4,7 @@ Each is a pure function of tensors and of the static ``LandOptions``; together t
 operations of isba_physics.md 1.6 and isba_ags.md 7.2.
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,6 +31,7 @@ from dalearn.land.energy_budget import (
 )
 from dalearn.land.growth import CarbonPools, carbon_fluxes, respire
 from dalearn.land.interception import Interception, canopy_capacity, update_interception, wet_fraction
+from dalearn.land.options import LandOptions
 from dalearn.land.photosynthesis import photosynthesis
 from dalearn.land.radiation import moist_soil_albedo, surface_properties
 from dalearn.land.runoff import dunne_runoff
@@ -56,22 +57,6 @@ from dalearn.tree import map_tensors
 
 _KAPPA = GAS_CONSTANT_AIR / HEAT_CAPACITY_AIR
 _VIRTUAL = GAS_CONSTANT_VAPOUR / GAS_CONSTANT_AIR - 1.0
-
-
-class Options(Protocol):
-    """The part of ``LandOptions`` that the blocks read."""
-
-    time_step: float
-    canopy: str
-    albedo: str
-    runoff: str
-    runoff_exponent: float
-
-    @property
-    def energy_substeps(self) -> int: ...
-
-    @property
-    def water_substeps(self) -> int: ...
 
 
 class StepStart(NamedTuple):
@@ -117,7 +102,7 @@ def air_of(forcing: Forcing, parameters: LandParameters) -> Air:
 
 
 def begin_step(
-    state: LandState, forcing: Forcing, parameters: LandParameters, *, options: Options
+    state: LandState, forcing: Forcing, parameters: LandParameters, *, options: LandOptions
 ) -> tuple[StepStart, EnergyState, CarbonPools]:
     """Surface properties, thermal state, water stress and stomata, all from the state at step start."""
     p, soil, vegetation = parameters, parameters.soil, parameters.vegetation
@@ -211,7 +196,7 @@ def begin_step(
 
 
 def run_energy_substep(
-    energy: EnergyState, start: StepStart, parameters: LandParameters, *, options: Options
+    energy: EnergyState, start: StepStart, parameters: LandParameters, *, options: LandOptions
 ) -> EnergyState:
     """One sub-step of the surface energy budget."""
     return energy_substep(
@@ -226,7 +211,7 @@ def run_energy_substep(
 
 
 def begin_water(
-    state: LandState, start: StepStart, energy: EnergyState, parameters: LandParameters, *, options: Options
+    state: LandState, start: StepStart, energy: EnergyState, parameters: LandParameters, *, options: LandOptions
 ) -> tuple[WaterStart, SoilColumn]:
     """Canopy reservoir, surface runoff and the demand on the soil column."""
     fluxes = energy.fluxes
@@ -275,7 +260,7 @@ def run_water_substep(
     start: StepStart,
     parameters: LandParameters,
     *,
-    options: Options,
+    options: LandOptions,
     water_layers: int,
 ) -> SoilColumn:
     """One sub-step of soil water, freezing included, on the first ``water_layers`` layers only."""
@@ -309,7 +294,7 @@ def end_step(
     column: SoilColumn,
     parameters: LandParameters,
     *,
-    options: Options,
+    options: LandOptions,
 ) -> tuple[LandState, Fluxes]:
     """Respiration, the new state and the fluxes of the step."""
     p, air, fluxes, conditions = parameters, start.air, energy.fluxes, start.conditions

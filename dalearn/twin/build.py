@@ -8,7 +8,8 @@ import numpy as np
 from dalearn.forcing.series import ForcingSeries
 from dalearn.forcing.writer import write_forcing
 from dalearn.io import TimeSeriesWriter
-from dalearn.land.model import LandModel, LandOptions
+from dalearn.land.model import LandModel
+from dalearn.land.options import LandOptions
 from dalearn.land.parameters import build_parameters
 from dalearn.observations.files import write_observations
 from dalearn.twin.backscatter import draw_backscatter

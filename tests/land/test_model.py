@@ -11,7 +11,8 @@ import torch
 from dalearn.errors import InputError
 from dalearn.forcing.solar import cosine_zenith, limited_cosine
 from dalearn.land.blocks import air_of
-from dalearn.land.model import LandModel, LandOptions
+from dalearn.land.model import LandModel
+from dalearn.land.options import LandOptions
 from dalearn.land.parameters import build_parameters
 from dalearn.land.photosynthesis import with_reference_assimilation
 from dalearn.land.state import Forcing, LandParameters, LandState

@@ -1,0 +1,45 @@
+"""The choices of the land model."""
+
+from dataclasses import dataclass
+
+from dalearn.errors import InputError
+from dalearn.land.canopy import CANOPY_SCHEMES
+from dalearn.land.radiation import ALBEDO_SCHEMES
+from dalearn.land.runoff import RUNOFF_SCHEMES
+
+
+@dataclass(frozen=True)
+class LandOptions:
+    """Choices of the land model, with the SURFEX defaults.
+
+    Attributes:
+        time_step: ISBA time step in s (XTSTEP_SURF).
+        canopy: "three_point" (LTR_ML=F, Calvet et al. 1998) or "multilayer" (LTR_ML=T, Carrer et al. 2013).
+        albedo: soil albedo CALBEDO: "DRY", "WET", "MEAN" or "EVOL".
+        runoff: CRUNOFF: "WSAT" or "DT92".
+        runoff_exponent: B of DT92 (XUNIF_RUNOFFB).
+    """
+
+    time_step: float = 1800.0
+    canopy: str = "three_point"
+    albedo: str = "DRY"
+    runoff: str = "WSAT"
+    runoff_exponent: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name, known in (("canopy", CANOPY_SCHEMES), ("albedo", ALBEDO_SCHEMES), ("runoff", RUNOFF_SCHEMES)):
+            value = getattr(self, name)
+            if value not in known:
+                raise InputError(f"land.{name}: {value!r} is not known, choose one of {', '.join(known)}")
+        if self.time_step <= 0.0 or 86400.0 % self.time_step:
+            raise InputError(f"land.time_step: {self.time_step} s does not divide a day, choose for instance 1800")
+
+    @property
+    def energy_substeps(self) -> int:
+        """Number of energy sub-steps of about 300 s (section 1.5)."""
+        return max(1, int(self.time_step / 300.0 + 0.5))
+
+    @property
+    def water_substeps(self) -> int:
+        """Number of water sub-steps of about 900 s (section 1.5)."""
+        return 1 if self.time_step < 900.0 else max(2, int(self.time_step / 900.0 + 0.5))
