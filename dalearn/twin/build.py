@@ -102,7 +102,7 @@ def _run(
     calendar = HarvestCalendar.draw(
         grid.patch_of_column.numpy(),
         settings.first_year,
-        settings.years,
+        settings.years + 1,
         settings.harvest_spread,
         settings.harvest_duration,
         random["harvest"],

@@ -13,8 +13,8 @@ class TwinSettings:
     """Size, period and errors of the twin; the same settings give the same files.
 
     Attributes:
-        first_year: the period starts on the first of January of this year, 00 UTC.
-        years: length of the period in calendar years; the last one serves as the test period of the demo.
+        start: first day of the period, 00 UTC.
+        years: length of the period in whole years; the last one serves as the test period of the demo.
         seed: of every random number.
         cells: indices of the places that take part (``dalearn.twin.surface.PLACES``); all when empty.
         time_step: of the truth run, s.
@@ -36,22 +36,22 @@ class TwinSettings:
         in_situ_interval: hours between readings of the probes.
     """
 
-    first_year: int = 2015
+    start: str = "2015-01-01"
     years: int = 4
     seed: int = 3
     cells: tuple[int, ...] = ()
     time_step: float = 3600.0
-    spin_up: int = 2
+    spin_up: int = 1
     rain_anomaly: tuple[float, ...] = (1.0, 0.8, 1.2, 0.95)
-    texture_error: float = 0.15
+    texture_error: float = 0.12
     rain_bias: float = 0.12
-    rain_noise: float = 0.2
-    longevity_error: float = 0.2
+    rain_noise: float = 0.12
+    longevity_error: float = 0.3
     harvest_spread: float = 7.0
     harvest_duration: int = 20
     sigma0_error: float = 0.33
-    morning_share: float = 0.62
-    evening_share: float = 0.22
+    morning_share: float = 0.68
+    evening_share: float = 0.30
     lai_error: float = 0.2
     lai_interval: int = 10
     satellite_ssm_error: float = 8.0
@@ -59,6 +59,10 @@ class TwinSettings:
     in_situ_interval: int = 3
 
     def __post_init__(self) -> None:
+        try:
+            np.datetime64(self.start, "D")
+        except ValueError as error:
+            raise InputError(f"twin.start: {self.start!r} is not a date; write it as 2015-01-01") from error
         if self.years < 1:
             raise InputError(f"twin.years: {self.years} is not a number of years, choose 1 or more")
         if self.spin_up < 0:
@@ -74,13 +78,25 @@ class TwinSettings:
 
     @property
     def first_day(self) -> np.datetime64:
-        return np.datetime64(f"{self.first_year:04}-01-01", "D")
+        return np.datetime64(self.start, "D")
 
     @property
     def end(self) -> np.datetime64:
         """The day after the period, 00 UTC."""
-        return np.datetime64(f"{self.first_year + self.years:04}-01-01", "D")
+        return self.after(self.years)
 
     @property
     def days(self) -> int:
         return int((self.end - self.first_day).astype(int))
+
+    def after(self, years: int) -> np.datetime64:
+        """The first day so many years later."""
+        begin = self.first_day.astype("datetime64[Y]")
+        within = self.first_day.astype("datetime64[M]") - begin.astype("datetime64[M]")
+        day = self.first_day - self.first_day.astype("datetime64[M]").astype("datetime64[D]")
+        return ((begin + years).astype("datetime64[M]") + within).astype("datetime64[D]") + day
+
+    @property
+    def first_year(self) -> int:
+        """Calendar year of the first day."""
+        return int(self.first_day.astype("datetime64[Y]").astype(int)) + 1970

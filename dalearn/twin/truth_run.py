@@ -45,7 +45,7 @@ def run_truth(
     ``progress`` is called after every day with the days done and the days in all.
     """
     first, end = settings.first_day, settings.end
-    first_year = np.arange(first, np.datetime64(f"{settings.first_year + 1:04}-01-01", "D"))
+    first_year = np.arange(first, settings.after(1))
     period = np.arange(first, end)
     total = settings.spin_up * len(first_year) + len(period)
     done = 0
