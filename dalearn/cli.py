@@ -94,10 +94,11 @@ def _positive(text: str) -> int:
 def run_stages(arguments: argparse.Namespace) -> None:
     """``run``, ``demo`` and the single stages."""
     from dalearn.experiments.config import load_config
-    from dalearn.experiments.pipeline import Pipeline
 
     path = arguments.config or demo_config()
     config = load_config(path, run_directory=arguments.run_directory)
+    from dalearn.experiments.pipeline import Pipeline  # seconds of imports, not needed to find a mistyped key
+
     pipeline = Pipeline(config, sys.argv)
     names = arguments.stages
     if len(names) > 1:
@@ -111,10 +112,11 @@ def run_stages(arguments: argparse.Namespace) -> None:
 def compare_jacobians(arguments: argparse.Namespace) -> None:
     """``jacobian``."""
     from dalearn.experiments.config import load_config
-    from dalearn.experiments.jacobian_command import compare_backends
 
     with _quiet_output(arguments.json):
         config = load_config(arguments.config, run_directory=arguments.run_directory)
+        from dalearn.experiments.jacobian_command import compare_backends
+
         result = compare_backends(config, arguments.columns)
     if arguments.json:
         _print_json(result)
