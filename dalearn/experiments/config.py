@@ -5,6 +5,8 @@ The run directory itself is relative to the current directory, so that a configu
 package writes where the user is.
 """
 
+import importlib
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +43,8 @@ class Config:
         compile: compile the land model (it runs eagerly, and slower, where that is impossible).
         twin: make the inputs, or null to read ``surface``, ``forcing`` and the observations from files.
         training, assimilation: leave a section out to leave the stage out.
+        plugins: Python modules to import first, for the operators that they register; installed, or files beside
+            the configuration.
     """
 
     name: str
@@ -57,6 +61,7 @@ class Config:
     training: TrainingConfig | None = None
     assimilation: AssimilationConfig | None = None
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    plugins: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not self.name or "/" in self.name:
@@ -174,11 +179,26 @@ def load_config(path: Path, *, run_directory: str | None = None) -> Config:
         raise InputError(f"{path}: {error}") from error
     if run_directory is not None:
         config.run_directory = run_directory
+    _import_plugins(path, config.plugins)
     base = config.run_path() / "inputs" if config.twin is not None else path.resolve().parent
     for section in (config.surface, config.forcing, *config.observations):
         if section is not None and section.path is not None:
             section.path = str((base / Path(section.path).expanduser()).resolve())
     return config
+
+
+def _import_plugins(path: Path, names: list[str]) -> None:
+    """Import the modules that register operators of the user's own."""
+    beside = str(path.resolve().parent)
+    if names and beside not in sys.path:
+        sys.path.append(beside)
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name.split(".")[0]:
+                raise
+            raise InputError(f"{path}: plugins: no module {name!r}; install it or put {name}.py beside it") from error
 
 
 def settings_of(config: Config, *sections: str) -> dict[str, Any]:

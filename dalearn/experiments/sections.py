@@ -57,7 +57,7 @@ class LandConfig:
         runoff: SURFEX CRUNOFF.
         runoff_exponent: B of DT92.
         snowfall: ``error`` stops at the first snowfall in the forcing, ``as_rain`` lets it fall as rain.
-        co2: ppm, for the reference assimilation rate.
+        co2: ppm, where the forcing has no CO2air.
         minimum_patch_fraction: smaller patches join the largest one of their cell.
     """
 

@@ -16,6 +16,7 @@ from dalearn.forcing.series import ForcingSeries
 from dalearn.grid import Grid
 from dalearn.land.model import LandModel
 from dalearn.land.options import LandOptions
+from dalearn.land.photosynthesis import with_reference_assimilation
 from dalearn.land.state import LandState
 from dalearn.land.window import ForcingWindow
 from dalearn.tree import to
@@ -78,6 +79,8 @@ class Setup:
             for name in ("temperature_height", "wind_height")
         }
         parameters = dataclasses.replace(parameters, **heights)  # type: ignore[type-var, arg-type]
+        ratio = forcing.first_record_co2_mixing_ratio(as_time(self.config.open_loop.start, "open_loop.start"))
+        parameters = with_reference_assimilation(parameters, grid.to_columns(torch.from_numpy(ratio)))
         parameters = to(parameters, device=self.device, dtype=self.dtype)
         options = LandOptions(
             time_step=land.time_step,

@@ -11,6 +11,7 @@ import yaml
 from dalearn.errors import InputError
 from dalearn.experiments.config import Config, load_config, settings_of, window_starts
 from dalearn.experiments.read_config import build, plain
+from dalearn.operators import known_operators
 
 SITE: dict[str, Any] = {
     "name": "site",
@@ -201,3 +202,25 @@ def test_absent_and_binary_files_are_named(tmp_path: Path) -> None:
     binary.write_bytes(b"\x89HDF\xff\xfe\x00")
     with pytest.raises(InputError, match=r"FORCING\.nc: not a text file"):
         load_config(binary)
+
+
+def test_plugins_register_operators_of_the_user(tmp_path: Path) -> None:
+    """A module beside the configuration is imported; one that is not there is named."""
+    (tmp_path / "my_operators.py").write_text(
+        "from dalearn.operators import ObservationOperator, register_operator\n\n\n"
+        '@register_operator("test_plugin")\n'
+        "class Plugin(ObservationOperator):\n"
+        '    predictors = ("WG2",)\n'
+        '    quantity = "SSM"\n\n'
+        "    def forward(self, predictors):\n"
+        "        return 2.0 * predictors[..., 0]\n"
+    )
+    path = tmp_path / "site.yaml"
+    path.write_text(yaml.safe_dump({**SITE, "plugins": ["my_operators"]}))
+    assert load_config(path).plugins == ["my_operators"]
+    assert "test_plugin" in known_operators()
+    path.write_text(yaml.safe_dump({**SITE, "plugins": ["not_there"]}))
+    with pytest.raises(
+        InputError, match=r"site\.yaml: plugins: no module 'not_there'; install it or put not_there\.py"
+    ):
+        load_config(path)
