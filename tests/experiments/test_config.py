@@ -221,6 +221,6 @@ def test_plugins_register_operators_of_the_user(tmp_path: Path) -> None:
     assert "test_plugin" in known_operators()
     path.write_text(yaml.safe_dump({**SITE, "plugins": ["not_there"]}))
     with pytest.raises(
-        InputError, match=r"site\.yaml: plugins: no module 'not_there'; install it or put not_there\.py"
+        InputError, match=r"site\.yaml: plugins: no module 'not_there'; install it or put"
     ):
         load_config(path)
