@@ -1,7 +1,6 @@
 """Window Jacobians for a whole domain: the choice of back end, and bounded memory by chunks of cells."""
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import torch
 from torch.utils import _pytree
@@ -64,7 +63,7 @@ class WindowJacobian:
         )
 
     def _chunks(self, model: Model) -> list["_Chunk"]:
-        """The chunks with their models; tiled parameters are kept until another model comes."""
+        """The chunks with their models; kept until another model comes."""
         if self._prepared is None or self._prepared[0] is not model:
             copies = len(self.control.names) + 1
             starts = range(0, self.grid.cell_count, self.chunk_cells)
@@ -73,18 +72,17 @@ class WindowJacobian:
         return self._prepared[1]
 
     def _problem(self, chunk: "_Chunk", state: LandState, window: Window) -> WindowProblem:
-        whole = len(chunk.cells) == self.grid.cell_count
         return WindowProblem(
             model=chunk.model,
             grid=chunk.grid,
-            state=state if whole else select_columns(state, chunk.columns),
+            state=state if chunk.whole else select_columns(state, chunk.columns),
             window=window,
             cell_of_column=self.grid.cell_of_column[chunk.columns],
-            operators=self.operators if whole else [o.select_cells(list(chunk.cells)) for o in self.operators],
+            operators=self.operators if chunk.whole else [o.select_cells(list(chunk.cells)) for o in self.operators],
             steps=self.steps or [len(window)] * len(self.operators),
             control=self.control,
             perturbation=self.perturbation,
-            tiled_model=lambda: chunk.tiled_model,
+            tiled_model=chunk.tiled_model,
         )
 
 
@@ -97,7 +95,9 @@ class _Chunk:
         self.cells = cells
         self.columns = slice(first, last)
         self.copies = copies
-        if len(cells) == grid.cell_count:
+        self.whole = len(cells) == grid.cell_count
+        self._tiled: Model | None = None
+        if self.whole:
             self.grid, self.model = grid, model
             return
         self.model = model.with_parameters(select_columns(model.parameters, self.columns))
@@ -109,9 +109,13 @@ class _Chunk:
             fraction=grid.fraction[self.columns],
         )
 
-    @cached_property
     def tiled_model(self) -> Model:
-        return self.model.with_parameters(tile_columns(self.model.parameters, self.copies))
+        """The model of all copies; made once for the whole domain, but not kept for each of many chunks."""
+        if self._tiled is not None:
+            return self._tiled
+        tiled = self.model.with_parameters(tile_columns(self.model.parameters, self.copies))
+        self._tiled = tiled if self.whole else None
+        return tiled
 
 
 def window_jacobian(
