@@ -79,6 +79,8 @@ def build_parser() -> Parser:
 
     command = commands.add_parser("benchmark", parents=[common], help="speed of the model and of the analysis")
     command.add_argument("--columns", type=_positive, nargs="+", default=[144], metavar="N", help="sizes to measure")
+    command.add_argument("--eager", action="store_true", help="leave out the compiled runs, which compile for minutes")
+    command.add_argument("--threads", type=_positive, metavar="N", help="CPU threads (default: all)")
     command.add_argument("--dtype", choices=("float64", "float32"), default="float64")
     command.add_argument("--json", action="store_true", help="one JSON object on standard output")
     command.set_defaults(function=benchmark)
@@ -132,8 +134,10 @@ def benchmark(arguments: argparse.Namespace) -> None:
 
     from dalearn.experiments.benchmark import run_benchmark
 
+    if arguments.threads is not None:
+        torch.set_num_threads(arguments.threads)
     with _quiet_output(arguments.json):
-        result = run_benchmark(arguments.columns, dtype=getattr(torch, arguments.dtype))
+        result = run_benchmark(arguments.columns, dtype=getattr(torch, arguments.dtype), eager_only=arguments.eager)
     if arguments.json:
         _print_json(result)
         return

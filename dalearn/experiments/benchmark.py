@@ -35,7 +35,9 @@ MINIMUM_SECONDS = 1.0
 Row = dict[str, Any]
 
 
-def run_benchmark(columns: Sequence[int], *, dtype: torch.dtype = torch.float64) -> dict[str, Any]:
+def run_benchmark(
+    columns: Sequence[int], *, dtype: torch.dtype = torch.float64, eager_only: bool = False
+) -> dict[str, Any]:
     """Time a day of the model and one analysis window, eagerly and compiled, on every device there is.
 
     ``columns`` is rounded up to whole cells.  ``windows_per_second`` counts windows of the whole domain.
@@ -44,7 +46,7 @@ def run_benchmark(columns: Sequence[int], *, dtype: torch.dtype = torch.float64)
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     for device in devices:
         for count in columns:
-            for compiled in (False, True):
+            for compiled in (False,) if eager_only else (False, True):
                 for row in _measure(count, torch.device(device), dtype, compiled):
                     logger.info(
                         "%s %s %s: %d columns, %.3g s", device, row["mode"], row["what"], row["columns"], row["seconds"]

@@ -26,6 +26,7 @@ from dalearn.experiments.sections import (
     SurfaceConfig,
     TrainingConfig,
     as_time,
+    check_positive,
     check_unique,
 )
 from dalearn.twin.settings import TwinSettings
@@ -41,6 +42,7 @@ class Config:
         dtype: of the land model and the filter.
         device: ``auto`` takes a GPU where there is one.
         compile: compile the land model (it runs eagerly, and slower, where that is impossible).
+        threads: of the CPU; null takes one for a few thousand columns, which more would only slow down, else all.
         twin: make the inputs, or null to read ``surface``, ``forcing`` and the observations from files.
         training, assimilation: leave a section out to leave the stage out.
         plugins: Python modules to import first, for the operators that they register; installed, or files beside
@@ -53,6 +55,7 @@ class Config:
     dtype: Literal["float64", "float32"] = "float64"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     compile: bool = True
+    threads: int | None = None
     land: LandConfig = field(default_factory=LandConfig)
     twin: TwinSettings | None = None
     surface: SurfaceConfig | None = None
@@ -66,6 +69,7 @@ class Config:
     def __post_init__(self) -> None:
         if not self.name or "/" in self.name:
             raise InputError(f"name: {self.name!r} cannot name a run directory; use letters and digits")
+        check_positive("configuration", threads=self.threads)
         self._check_sources()
         check_unique("observations", [observation.name for observation in self.observations])
         self._check_training()

@@ -4,6 +4,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from dalearn.errors import InputError
 from dalearn.experiments.config import Config
 from dalearn.experiments.observations import check_overlap
@@ -43,6 +45,7 @@ def make_twin(setup: Setup, directory: RunDirectory) -> list[Path]:
     """Make the files of the twin that the configuration describes; returns them."""
     config = setup.config
     assert config.twin is not None
+    torch.set_num_threads(config.threads or 1)  # a hundred columns: see Setup.use_threads
     with Progress("twin: truth", 1, "days") as progress:
 
         def show(done: int, total: int) -> None:

@@ -59,6 +59,7 @@ def _compare(
     operators: Sequence[ObservationOperator],
     columns: int | None,
 ) -> Comparison:
+    setup.use_threads()
     part = take_columns(setup.grid, columns) if columns is not None else None
     return combine([compare_window(setup, setup.model, state, start, operators, part) for start, state in windows])
 

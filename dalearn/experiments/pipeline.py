@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +24,9 @@ from dalearn.experiments.training import run_training
 logger = logging.getLogger("dalearn")
 
 COMMANDS = {"open_loop": "open-loop", "train": "train", "assimilate": "assimilate", "evaluate": "evaluate"}
+
+
+EXECUTION_KEYS = ("run_directory: ", "device: ", "compile: ", "threads: ")  # change no result
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,8 @@ class Pipeline:
                 )
         logger.info("%s: begins", stage.label)
         begin = time.monotonic()
+        if stage.name != "inputs":
+            self.setup.use_threads()
         self.directory.mark_started(stage.name, self.marks[stage.name])
         files = stage.run(self.setup, self.directory)
         if stage.name == "inputs":
@@ -160,11 +164,18 @@ class Pipeline:
             self.directory.forget(name)
 
     def _refusal(self, stale: Sequence[str]) -> str:
-        changes: list[Any] = self.directory.configuration_changes(plain(self.config))
-        shown = "; ".join(changes[:3]) or "an input file"
+        changes = [
+            change
+            for change in self.directory.configuration_changes(plain(self.config))
+            if not change.startswith(EXECUTION_KEYS) and ".path: " not in change
+        ]
+        known = self.directory.input_checksums()
+        for record in self.inputs.values():
+            if record["sha256"] not in known:
+                changes.append(f"new contents of {Path(record['path']).name}")
         more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
         stages = ", ".join(self.stages[name].label for name in stale)
         return (
-            f"{self.directory.path}: was made with another configuration ({shown}{more}); "
+            f"{self.directory.path}: was made with another configuration ({'; '.join(changes[:3])}{more}); "
             f"add --force to redo {stages}, or choose another --run-directory"
         )

@@ -102,6 +102,7 @@ class RunDirectory:
         handler = logging.FileHandler(self / "log.txt")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
         logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG)
         return handler
 
     def write_configuration(self, configuration: Mapping[str, Any]) -> None:
@@ -117,6 +118,11 @@ class RunDirectory:
         """``provenance.json``: software, machine, command, input files with sizes and checksums."""
         record = {**provenance.software(), "started": provenance.now(), "command": command, "inputs": list(inputs)}
         write_text(self / "provenance.json", json.dumps(record, indent=2))
+
+    def input_checksums(self) -> set[str]:
+        """Checksums of the input files in ``provenance.json``; empty when it is not there."""
+        path = self / "provenance.json"
+        return {item["sha256"] for item in json.loads(path.read_text())["inputs"]} if path.exists() else set()
 
     def stage_record(self, stage: str) -> dict[str, Any] | None:
         """What ``mark_complete`` or ``mark_started`` left, or None."""

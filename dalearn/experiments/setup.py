@@ -22,6 +22,7 @@ from dalearn.land.window import ForcingWindow
 from dalearn.tree import to
 
 JACOBIAN_WINDOWS = 3
+SINGLE_THREAD_COLUMNS = 5000
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 
@@ -90,6 +91,18 @@ class Setup:
             runoff_exponent=land.runoff_exponent,
         )
         return grid.to(self.device), LandModel(parameters, options, compiled=self.config.compile)
+
+    def use_threads(self) -> None:
+        """Set the number of CPU threads.
+
+        The operations on a few thousand columns take microseconds, less than waking and joining threads does, and
+        far less where other programs keep the cores busy.
+        """
+        threads = self.config.threads
+        if threads is None and self.grid.column_count < SINGLE_THREAD_COLUMNS:
+            threads = 1
+        if threads is not None:
+            torch.set_num_threads(threads)
 
     @property
     def grid(self) -> Grid:

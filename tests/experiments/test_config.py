@@ -220,7 +220,5 @@ def test_plugins_register_operators_of_the_user(tmp_path: Path) -> None:
     assert load_config(path).plugins == ["my_operators"]
     assert "test_plugin" in known_operators()
     path.write_text(yaml.safe_dump({**SITE, "plugins": ["not_there"]}))
-    with pytest.raises(
-        InputError, match=r"site\.yaml: plugins: no module 'not_there'; install it or put"
-    ):
+    with pytest.raises(InputError, match=r"site\.yaml: plugins: no module 'not_there'; install it or put"):
         load_config(path)
