@@ -1,0 +1,87 @@
+"""What a stored SURFEX run and the land model both carry, by SURFEX name.
+
+Values of the files have the column (patch) axis last and NaN where a quantity is undefined: water below the soil of a
+column, LAI without vegetation.  The model carries harmless finite values there.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dalearn.errors import InputError
+from dalearn.experiments.reference_snow import snow_from_file, snow_to_file
+from dalearn.land.state import Fluxes, LandParameters, LandState
+from dalearn.variables import VARIABLES
+
+UNUSED_SOIL_MOISTURE = 0.2  # m3 m-3, where a column holds no water
+
+
+def _names(kind: type) -> dict[str, str]:
+    """SURFEX name, that of a layered variable without its number -> attribute of the dataclass."""
+    known = {item.name for item in fields(kind)}
+    names: dict[str, str] = {}
+    for row in VARIABLES.values():
+        if row.field in known:
+            names.setdefault(row.name if row.layer is None else re.sub(r"\d+$", "", row.name), row.field)
+    return names
+
+
+STATE_NAMES = _names(LandState)
+FLUX_NAMES = _names(Fluxes)
+# means over the patches of the cell in the files
+CELL_MEAN_NAMES = {"CD_ISBA": "drag_coefficient", "CH_ISBA": "heat_exchange_coefficient"}
+COMPARED_NAMES = (*STATE_NAMES, *FLUX_NAMES, *CELL_MEAN_NAMES)
+MODELS_SNOW = "WSN" in STATE_NAMES
+
+
+def units_of(name: str) -> str:
+    """Units of a name of ``COMPARED_NAMES``, of the variable table."""
+    for key in (name, f"{name}1", name.removesuffix("_ISBA")):
+        if key in VARIABLES:
+            return VARIABLES[key].units
+    raise KeyError(name)
+
+
+def state_of(values: Mapping[str, np.ndarray], source: str, prefix: str = "") -> LandState:
+    """The state that holds the float64 ``values``, SURFEX name -> (..., column), NaN where undefined.
+
+    Raises InputError for a quantity that is missing: the variable ``prefix`` + its name of the file ``source``.
+    """
+    for name in STATE_NAMES:
+        if name not in values:
+            raise InputError(f"{source}: variable {prefix}{name} is missing; add it, the model starts from it")
+    model = snow_from_file(values)
+    found = {}
+    for name, field in STATE_NAMES.items():
+        filled = np.nan_to_num(model[name], nan=UNUSED_SOIL_MOISTURE if name == "WG" else 0.0)
+        found[field] = torch.from_numpy(np.ascontiguousarray(filled))
+    return LandState(**found)
+
+
+def columns_of(names: Iterable[str], state: LandState, fluxes: Fluxes) -> dict[str, Tensor]:
+    """The named quantities of the model, ``(column,)`` or ``(layer, column)``, by SURFEX name.
+
+    Those of ``CELL_MEAN_NAMES`` are still per column.
+    """
+    values = {}
+    for name in names:
+        if name in STATE_NAMES:
+            values[name] = getattr(state, STATE_NAMES[name])
+        else:
+            values[name] = getattr(fluxes, FLUX_NAMES.get(name) or CELL_MEAN_NAMES[name])
+    return values
+
+
+def as_in_file(values: Mapping[str, np.ndarray], parameters: LandParameters) -> dict[str, np.ndarray]:
+    """``values`` (time, ..., column) of the model as SURFEX writes them, NaN where it has nothing."""
+    holds_water = parameters.soil.holds_water.cpu().numpy()
+    vegetated = parameters.vegetation.vegetated.cpu().numpy()
+    exists = {"WG": holds_water, "WGI": holds_water, "LAI": vegetated}
+    return {
+        name: np.where(exists[name], series, np.nan) if name in exists else series
+        for name, series in snow_to_file(values).items()
+    }
