@@ -24,13 +24,14 @@ class Progress:
     """Counts ``unit`` up to ``total``; use as a context manager.
 
     ``done`` is what an earlier, interrupted run already finished: it counts towards the total but not
-    towards the rate.  Away from a terminal one log line is written every ``every`` seconds.
+    towards the rate.  Away from a terminal one log line is written every ``every`` seconds, with the rate since
+    the last one: the first steps, which compile, say nothing about the others.
     """
 
     def __init__(self, label: str, total: int, unit: str, *, done: int = 0, every: float = 20.0) -> None:
         self.label, self.total, self.unit, self.done, self.every = label, total, unit, done, every
-        self._first = done
-        self._started = self._reported = time.monotonic()
+        self._reported_done = done
+        self._reported = time.monotonic()
         self._bar: tqdm | None = None
         if sys.stderr.isatty():
             self._bar = tqdm(
@@ -44,8 +45,8 @@ class Progress:
             return
         now = time.monotonic()
         if now - self._reported >= self.every and self.done < self.total:
-            self._reported = now
-            logger.info(self.line())
+            logger.info(self.line((self.done - self._reported_done) / (now - self._reported)))
+            self._reported, self._reported_done = now, self.done
 
     def set_total(self, total: int) -> None:
         """Change the end, for work whose length is known only once it has begun."""
@@ -53,9 +54,8 @@ class Progress:
         if self._bar is not None:
             self._bar.total = total
 
-    def line(self) -> str:
-        """The state of affairs in one line."""
-        rate = (self.done - self._first) / max(time.monotonic() - self._started, 1e-9)
+    def line(self, rate: float) -> str:
+        """The state of affairs in one line, ``rate`` in units per second."""
         share = 100.0 * self.done / max(self.total, 1)
         text = f"{self.label}: {share:.0f} % ({self.done}/{self.total} {self.unit})"
         if rate > 0.0:

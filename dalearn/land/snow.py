@@ -123,8 +123,9 @@ def snow_step(
         forcing.surface_pressure,
     )
     albedo = torch.where(present, pack.albedo, reflecting.total)
-    layers, fallen_heat = add_snowfall(pack, fallen, fresh)
-    layers = regrid(_stand_in(layers, solved))
+    layers, depth, fallen_heat = add_snowfall(pack, forcing.snowfall, fresh, time_step)
+    stand_in_depth = _STAND_IN_THICKNESS * pack.density.shape[0]
+    layers = regrid(_stand_in(layers, solved), torch.where(solved, depth, stand_in_depth))
     heat = layers.heat.sum(dim=0)
     warm = warmth(layers.heat, layers.density, layers.thickness)
     temperature, liquid = split_warmth(warm, layers.density, layers.thickness)

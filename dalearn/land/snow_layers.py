@@ -3,6 +3,8 @@
 The number of layers is static: 12, the SURFEX default, or 3.
 """
 
+import functools
+
 import torch
 from torch import Tensor
 
@@ -31,38 +33,43 @@ def fresh_snow_density(air_temperature: Tensor, wind_speed: Tensor) -> Tensor:
     return torch.clamp(109.0 + 6.0 * (air_temperature - TRIPLE_POINT) + 26.0 * root, min=MINIMUM_DENSITY)
 
 
-def add_snowfall(pack: SnowPack, fallen: Tensor, fresh_density: Tensor) -> tuple[Layers, Tensor]:
-    """Snowfall ``fallen`` (kg m-2) into the first layer, or spread over all layers where the ground was bare.
+def add_snowfall(
+    pack: SnowPack, snowfall: Tensor, fresh_density: Tensor, time_step: float
+) -> tuple[Layers, Tensor, Tensor]:
+    """Snowfall (kg m-2 s-1) into the first layer, or in equal parts to all layers where the ground was bare.
 
-    It arrives at the temperature of the first layer, at the triple point on bare ground.
+    It arrives at the temperature of the first layer, at the triple point on bare ground.  There the order of the
+    operations is that of SURFEX: rounding decides whether such snow counts as wet (7.9.3).
 
     Returns:
-        The layers, and the heat (J m-2, ``(column,)``) that came with the snow.
+        The layers, the depth of the pack (m, ``(column,)``) and the heat that came with the snow (J m-2).
     """
     count = pack.density.shape[0]
     thickness = layer_thickness(pack)
-    first_thickness = torch.clamp(thickness[0], min=MINIMUM_DEPTH / count)
-    # the floor of the thickness is in the capacity only: without snow nothing is left but 0
-    cold = pack.heat_content[0] + LATENT_HEAT_FUSION * pack.water_equivalent[0]
-    cold = torch.clamp(cold / (HEAT_CAPACITY_ICE * pack.density[0] * first_thickness), max=0.0)
-    fallen_heat = fallen * (HEAT_CAPACITY_ICE * cold - LATENT_HEAT_FUSION)
+    depth = thickness.sum(dim=0)
+    first_capacity = HEAT_CAPACITY_ICE * pack.density[0] * torch.clamp(thickness[0], min=MINIMUM_DEPTH / count)
+    cold = (pack.heat_content[0] + LATENT_HEAT_FUSION * pack.water_equivalent[0]) / first_capacity
+    fallen_heat = snowfall * (HEAT_CAPACITY_ICE * torch.clamp(cold, max=0.0) - LATENT_HEAT_FUSION) * time_step
+    fallen = snowfall * time_step
+    fallen_depth = fallen / fresh_density
 
-    first = torch.zeros((count, 1), dtype=fallen.dtype, device=fallen.device)
-    first = torch.cat([first[:1] + 1.0, first[1:]], dim=0)
-    share = torch.where(thickness.sum(dim=0) > 0.0, first, 1.0 / count)
-    added = fallen * share
-    receives = added > 0.0
-    mass = pack.water_equivalent + added
-    thickness = thickness + added / fresh_density
-    safe_mass = torch.where(receives, mass, 1.0)
-    safe_thickness = torch.where(receives, thickness, 1.0)
+    falls = fallen > 0.0
+    first_mass = torch.where(falls, pack.water_equivalent[0] + fallen, 1.0)
+    first_thickness = thickness[0] + fallen_depth
+    first_density = torch.where(falls, first_mass / torch.where(falls, first_thickness, 1.0), pack.density[0])
+    first_age = torch.where(falls, pack.age[0] * pack.water_equivalent[0] / first_mass, pack.age[0])
+    bare = depth <= 0.0
+
+    def received(first: Tensor, below: Tensor, on_bare_ground: Tensor) -> Tensor:
+        return torch.where(bare, on_bare_ground, torch.cat([first[None], below[1:]], dim=0))
+
     layers = Layers(
-        thickness=thickness,
-        density=torch.where(receives, safe_mass / safe_thickness, pack.density),
-        heat=pack.heat_content + fallen_heat * share,
-        age=torch.where(receives, pack.age * pack.water_equivalent / safe_mass, pack.age),
+        thickness=received(first_thickness, thickness, fallen_depth / count),
+        density=received(first_density, pack.density, fresh_density),
+        heat=received(pack.heat_content[0] + fallen_heat, pack.heat_content, fallen_heat / count),
+        age=received(first_age, pack.age, torch.zeros_like(first_age)),
     )
-    return layers, fallen_heat
+    return layers, depth + fallen_depth, fallen_heat
 
 
 def grid_thickness(depth: Tensor, count: int) -> Tensor:
@@ -100,22 +107,23 @@ def remap(layers: Layers, thickness: Tensor) -> Layers:
     return Layers(thickness, mass / thickness, heat, aged / mass)
 
 
-def mix(layers: Layers) -> Layers:
-    """A uniform pack; its age is the plain mean over the layers, as in SURFEX."""
+def mix(layers: Layers, depth: Tensor) -> Layers:
+    """A uniform pack of ``depth`` m; its age is the plain mean over the layers, as in SURFEX."""
     count = layers.thickness.shape[0]
-    depth = layers.thickness.sum(dim=0)
-    mass = (layers.density * layers.thickness).sum(dim=0)
-    uniform = (depth / count, mass / depth, layers.heat.sum(dim=0) / count, layers.age.mean(dim=0))
+    # added up from the top, in the order of SURFEX whatever the number of columns (see ``add_snowfall``)
+    amounts = torch.stack([layers.density * layers.thickness, layers.heat], dim=1)
+    mass, heat = functools.reduce(torch.add, amounts.unbind(0)).unbind(0)
+    uniform = (depth / count, mass / depth, heat / count, layers.age.mean(dim=0))
     return Layers(*(part.expand_as(layers.thickness) for part in uniform))
 
 
-def regrid(layers: Layers) -> Layers:
-    """Layers of suitable thickness: uniform below 3 cm of snow, else on the grid of ``grid_thickness``.
+def regrid(layers: Layers, depth: Tensor) -> Layers:
+    """Layers of suitable thickness for a pack of ``depth`` m, ``(column,)``.
 
-    The 12-layer grid is renewed only where the first, second or last layer is off its thickness by half.
+    Uniform below 3 cm, else on the grid of ``grid_thickness``; the one of 12 layers is renewed only where the
+    first, second or last layer is off its thickness by half.
     """
     count = layers.thickness.shape[0]
-    depth = layers.thickness.sum(dim=0)
     target = grid_thickness(depth, count)
     renewed = remap(layers, target)
     if count == 12:
@@ -124,4 +132,4 @@ def regrid(layers: Layers) -> Layers:
         renew = off[0] | off[1] | off[-1]
         renewed = Layers(*(torch.where(renew, *pair) for pair in zip(renewed, layers, strict=True)))
     thin = depth < MIXING_DEPTH
-    return Layers(*(torch.where(thin, *pair) for pair in zip(mix(layers), renewed, strict=True)))
+    return Layers(*(torch.where(thin, *pair) for pair in zip(mix(layers, depth), renewed, strict=True)))

@@ -25,6 +25,7 @@ from dalearn.land.snow_pack import (
     warmth,
 )
 from dalearn.land.snow_radiation import MINIMUM_OPTICAL_THICKNESS
+from dalearn.land.soil_water import running_excess
 
 LARGEST_SURFACE_COOLING = 15.0  # K of the first layer below the air
 SHARED_DEPTH = 0.5e-6  # m, least thickness of a pack whose first layer is gone
@@ -83,17 +84,14 @@ def percolate(layers: WetLayers, rain: Tensor) -> tuple[WetLayers, Tensor]:
     thickness = torch.clamp(thickness - drained * (DENSITY_WATER / density), min=0.0)
 
     entering = torch.minimum(rain, capacity.sum(dim=0))
-    flow, inflow = entering, []
-    room, sources = (capacity - kept).unbind(0), drained.unbind(0)
-    for j, source in enumerate(sources):
-        inflow.append(flow)
-        flow = source + torch.clamp(flow - room[j], min=0.0)
-    liquid = torch.minimum(kept + torch.stack(inflow, dim=0), capacity)
+    from_above = torch.cat([torch.zeros_like(drained[:1]), drained[:-1]], dim=0)
+    passed, through = running_excess(from_above - (capacity - kept), entering)
+    liquid = torch.minimum(kept + passed + from_above, capacity)
 
     solid = torch.clamp(thickness, min=floor)
     density = density + (liquid - kept) * (DENSITY_WATER / solid)
     temperature, liquid = split_warmth(warmth(heat, density, solid), density, thickness)
-    return WetLayers(thickness, density, temperature, liquid), flow + (rain - entering)
+    return WetLayers(thickness, density, temperature, liquid), through + drained[-1] + (rain - entering)
 
 
 def _share_out(layers: WetLayers) -> WetLayers:
