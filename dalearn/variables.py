@@ -87,6 +87,8 @@ _ROWS = [
     Variable("R_AUTO", "autotrophic_respiration", "kg m-2 s-1", "autotrophic respiration (CO2)"),
     Variable("R_ECO", "ecosystem_respiration", "kg m-2 s-1", "ecosystem respiration (CO2)"),
     Variable("TS", "surface_temperature", "K", "surface temperature", "surface_temperature"),
+    Variable("TSRAD", "radiative_temperature", "K", "radiative surface temperature"),
+    Variable("EMIS", "emissivity", "1", "surface emissivity", "surface_longwave_emissivity"),
     Variable("TALB", "albedo", "1", "albedo", "surface_albedo"),
     Variable("RI", "richardson_number", "1", "Richardson number"),
     Variable("CD", "drag_coefficient", "1", "drag coefficient for momentum"),

@@ -390,7 +390,13 @@ def end_step(
         soil=p.soil,
         air_density=air.density,
     )
-    surface = ColumnSurface(column.temperature[0], conditions.albedo, energy.surface_humidity)
+    surface = ColumnSurface(
+        temperature=column.temperature[0],
+        radiative_temperature=column.temperature[0],
+        albedo=conditions.albedo,
+        emissivity=conditions.emissivity,
+        humidity=energy.surface_humidity,
+    )
     heat = snow_free_fluxes(energy.fluxes)
     none = torch.zeros_like(surface.albedo)
     cover, melt = SnowCover(none, none, none), none
@@ -444,7 +450,9 @@ def end_step(
         autotrophic_respiration=carbon.autotrophic_respiration,
         ecosystem_respiration=carbon.ecosystem_respiration,
         surface_temperature=surface.temperature,
+        radiative_temperature=surface.radiative_temperature,
         albedo=surface.albedo,
+        emissivity=surface.emissivity,
         richardson_number=richardson,
         drag_coefficient=drag_coefficient(richardson, conditions.roughness),
         heat_exchange_coefficient=heat_conductance(richardson, air.wind, conditions.roughness) / air.wind,

@@ -158,9 +158,7 @@ class LandModel:
         if self._single:
             state, forcing = tile_columns(state, 2), tile_columns(forcing, 2)
         if (state.snow is None) != (self.options.snow_layers == 0):
-            raise InputError(
-                "state and model differ in snow: start from a state made with the same land.snow_layers"
-            )
+            raise InputError("state and model differ in snow: start from a state made with the same land.snow_layers")
         block, p = self._blocks, self._constants
         start, energy, pools = block.begin_step(state, forcing, p)
         # a pack and its effect, or neither

@@ -8,6 +8,7 @@ from torch import Tensor
 from dalearn.constants import LATENT_HEAT_SUBLIMATION, LATENT_HEAT_VAPORISATION
 from dalearn.land.energy_budget import HeatFluxes
 from dalearn.land.snow import SnowFluxes
+from dalearn.land.snow_energy import SNOW_EMISSIVITY
 from dalearn.land.snow_pack import MAXIMUM_DENSITY, MINIMUM_DENSITY, SnowPack, layer_thickness
 from dalearn.land.state import SoilParameters
 
@@ -52,7 +53,9 @@ class ColumnSurface(NamedTuple):
     """Surface at step end; ``(column,)``."""
 
     temperature: Tensor  # K
+    radiative_temperature: Tensor  # K
     albedo: Tensor
+    emissivity: Tensor
     humidity: Tensor  # kg kg-1
 
 
@@ -178,8 +181,13 @@ def column_surface(
     """
     p_sn = cover.total
     bare = 1.0 - p_sn
+    emissivity = bare * soil_part.emissivity + p_sn * SNOW_EMISSIVITY
+    emitted = bare * soil_part.emissivity * soil_part.temperature**4
+    emitted = emitted + p_sn * SNOW_EMISSIVITY * snow.surface_temperature**4
     return ColumnSurface(
         temperature=bare * soil_part.temperature + p_sn * snow.surface_temperature,
+        radiative_temperature=torch.sqrt(torch.sqrt(emitted / emissivity)),
         albedo=bare * soil_part.albedo + p_sn * initial_albedo,
+        emissivity=emissivity,
         humidity=bare * soil_part.humidity + p_sn * snow.surface_humidity,
     )

@@ -161,7 +161,9 @@ class Fluxes:
     autotrophic_respiration: Tensor  # kg m-2 s-1 CO2
     ecosystem_respiration: Tensor  # kg m-2 s-1 CO2
     surface_temperature: Tensor  # K
+    radiative_temperature: Tensor  # K
     albedo: Tensor  # -
+    emissivity: Tensor  # -
     richardson_number: Tensor  # -
     drag_coefficient: Tensor  # C_D, -
     heat_exchange_coefficient: Tensor  # C_H, -
