@@ -5,7 +5,7 @@ dataclasses of the same kind, or plain numbers (left alone).
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar, dataclass_transform
 
 import torch
@@ -50,6 +50,21 @@ def named_tensors(value: Any, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
 def tile_columns(value: T, copies: int) -> T:
     """``copies`` copies side by side along the column (last) axis of every tensor."""
     return map_tensors(lambda tensor: torch.cat([tensor] * copies, dim=-1), value)
+
+
+def concatenate_columns(values: Sequence[T]) -> T:
+    """Structures of the same kind side by side along the column (last) axis of every tensor."""
+    first = values[0]
+    changes = {}
+    for field in dataclasses.fields(first):  # type: ignore[arg-type]
+        items = [getattr(value, field.name) for value in values]
+        if isinstance(items[0], Tensor):
+            changes[field.name] = torch.cat(items, dim=-1)
+        elif dataclasses.is_dataclass(items[0]):
+            changes[field.name] = concatenate_columns(items)
+        else:
+            changes[field.name] = items[0]
+    return type(first)(**changes)
 
 
 def select_columns(value: T, index: Tensor | slice) -> T:

@@ -107,7 +107,7 @@ class ControlVector:
         if "LAI" in changes:
             fields["leaf_area_index"] = state.leaf_area_index + changes["LAI"]
             fields["leaf_biomass"] = state.leaf_biomass + biomass_per_leaf_area * changes["LAI"]
-        return replace(state, **fields)  # type: ignore[type-var]
+        return replace(state, **fields)  # type: ignore[type-var, arg-type]
 
 
 DEFAULT_CONTROL = ControlVector()

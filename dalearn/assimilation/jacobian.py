@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import torch
-from torch.utils import _pytree
 
 from dalearn.assimilation.backends import BACKENDS, Linearisation, WindowProblem
 from dalearn.assimilation.control import DEFAULT_CONTROL, DEFAULT_PERTURBATION, ControlVector, PerturbationSettings
@@ -12,7 +11,7 @@ from dalearn.errors import InputError
 from dalearn.grid import Grid
 from dalearn.land.state import LandState
 from dalearn.operators import ObservationOperator
-from dalearn.tree import select_columns, tile_columns
+from dalearn.tree import concatenate_columns, select_columns, tile_columns
 
 
 class WindowJacobian:
@@ -57,7 +56,7 @@ class WindowJacobian:
         if len(parts) == 1:
             return parts[0]
         return Linearisation(
-            forecast=_pytree.tree_map(lambda *tensors: torch.cat(tensors, dim=-1), *[part.forecast for part in parts]),
+            forecast=concatenate_columns([part.forecast for part in parts]),
             model_equivalent=torch.cat([part.model_equivalent for part in parts], dim=-1),
             jacobian=torch.cat([part.jacobian for part in parts], dim=-1),
         )

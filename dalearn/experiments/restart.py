@@ -15,9 +15,12 @@ import torch
 
 from dalearn.errors import InputError
 from dalearn.io import EPOCH, TIME_UNITS, create_variable, read_values, reading, seconds, writing
+from dalearn.land.snow_pack import SnowPack
 from dalearn.land.state import LandState
 from dalearn.tree import named_tensors
 from dalearn.variables import VARIABLES
+
+SNOW = "snow."
 
 
 def _stored_names() -> dict[str, tuple[str, dict[str, str]]]:
@@ -38,13 +41,16 @@ def write_state(path: Path, state: LandState, time: np.datetime64, attributes: M
     with writing(path, attributes) as file:
         layers, columns = state.soil_moisture.shape
         file.createDimension("layer", layers)
+        if state.snow is not None:
+            file.createDimension("snow_layer", len(state.snow.density))
         file.createDimension("column", columns)
         described = {"units": TIME_UNITS, "calendar": "standard", "standard_name": "time"}
         create_variable(file, "time", (), "i8", attributes=described)[...] = seconds(np.asarray(time))
         for field, tensor in named_tensors(state):
             name, described = names[field]
             values = tensor.detach().cpu().double().numpy()
-            dimensions = ("layer", "column") if values.ndim == 2 else ("column",)
+            layered = "snow_layer" if field.startswith(SNOW) else "layer"
+            dimensions = (layered, "column") if values.ndim == 2 else ("column",)
             create_variable(file, name, dimensions, "f8", attributes=described)[...] = values
 
 
@@ -59,12 +65,16 @@ def read_state(
         found = len(file.dimensions["column"])
         if found != column_count:
             raise InputError(f"{path}: holds {found} columns, the surface has {column_count}; run again with --force")
+        has_snow = "snow_layer" in file.dimensions
         fields = {
             field: torch.tensor(read_values(file, name), dtype=dtype, device=device)
             for field, (name, _) in _stored_names().items()
+            if has_snow or not field.startswith(SNOW)
         }
+        pack = {field.removeprefix(SNOW): fields.pop(field) for field in list(fields) if field.startswith(SNOW)}
         time = EPOCH + np.timedelta64(int(file["time"][...]), "s")
-        return LandState(**fields), time, _attributes(file)
+        state = LandState(**fields, snow=SnowPack(**pack) if pack else None)
+        return state, time, _attributes(file)
 
 
 def _attributes(file: netCDF4.Dataset) -> dict[str, Any]:

@@ -56,7 +56,8 @@ class LandConfig:
         albedo: SURFEX CALBEDO.
         runoff: SURFEX CRUNOFF.
         runoff_exponent: B of DT92.
-        snowfall: ``error`` stops at the first snowfall in the forcing, ``as_rain`` lets it fall as rain.
+        snow_layers: of the explicit snow scheme: 12 as in SURFEX, 3 for speed, 0 for none (snowfall is then an error).
+        snowfall: ``as_rain`` lets snow fall as rain and leaves the snow scheme out.
         co2: ppm, where the forcing has no CO2air.
         minimum_patch_fraction: smaller patches join the largest one of their cell.
     """
@@ -67,7 +68,8 @@ class LandConfig:
     albedo: Literal["DRY", "WET", "MEAN", "EVOL"] = "DRY"
     runoff: Literal["WSAT", "DT92"] = "WSAT"
     runoff_exponent: float = 0.5
-    snowfall: Literal["error", "as_rain"] = "error"
+    snow_layers: Literal[0, 3, 12] = 12
+    snowfall: Literal["as_snow", "as_rain"] = "as_snow"
     co2: float = 400.0
     minimum_patch_fraction: float = 0.0
 

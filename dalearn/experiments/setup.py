@@ -45,6 +45,11 @@ class Setup:
         self.device = choose_device(config.device)
         self.dtype = DTYPES[config.dtype]
 
+    @property
+    def snow_layers(self) -> int:
+        """Layers of the snow scheme, 0 where snow falls as rain."""
+        return 0 if self.config.land.snowfall == "as_rain" else self.config.land.snow_layers
+
     @cached_property
     def surface(self) -> Surface:
         section = self.config.surface
@@ -63,7 +68,7 @@ class Setup:
             periods.append((open_loop.spin_up.start, open_loop.spin_up.end))
         forcing = read_forcing(
             Path(section.path) if section is not None else self.inputs / "FORCING.nc",
-            self.config.land.snowfall,
+            "error" if self.config.land.snowfall == "as_snow" and not self.snow_layers else self.config.land.snowfall,
             start=min(as_time(start, "open_loop.start") for start, _ in periods),
             end=max(as_time(end, "open_loop.end") for _, end in periods),
             default_co2_ppm=self.config.land.co2,
@@ -89,6 +94,7 @@ class Setup:
             albedo=land.albedo,
             runoff=land.runoff,
             runoff_exponent=land.runoff_exponent,
+            snow_layers=self.snow_layers,
         )
         return grid.to(self.device), LandModel(parameters, options, compiled=self.config.compile)
 

@@ -16,12 +16,12 @@ OPTIONAL = ("Wind_DIR", "CO2air")
 STEP_NAMES = ("FRC_TIME_STP", "FORC_TIME_STEP")
 VALUES_PER_BLOCK = 1_000_000
 
-Snowfall = Literal["error", "as_rain"]
+Snowfall = Literal["as_snow", "as_rain", "error"]
 
 
 def read_forcing(
     path: Path | str,
-    snowfall: Snowfall = "error",
+    snowfall: Snowfall = "as_snow",
     *,
     start: np.datetime64 | None = None,
     end: np.datetime64 | None = None,
@@ -32,7 +32,7 @@ def read_forcing(
     """Read the records that runs between ``start`` and ``end`` need; all of them by default.
 
     The file has the SURFEX layout, (time, Number_of_points) or (time, yy, xx), which becomes one axis of
-    cells.  ``snowfall``: "error" refuses snow in that period, "as_rain" adds it to the rain.
+    cells.  ``snowfall``: "as_snow" keeps it, "as_rain" adds it to the rain, "error" refuses it in that period.
     ``temperature_height`` and ``wind_height`` (m) stand in for ZREF and UREF where the file has none.
     Without CO2air the air holds ``default_co2_ppm`` (by volume) of CO2.  The wind is interpolated by
     components when the file has Wind_DIR.
@@ -50,7 +50,7 @@ def read_forcing(
         for name in names:
             check_units(source, name, str(getattr(dataset[name], "units", "")))
         records = {name: _records(source, dataset, name, times, rows) for name in names}
-        _turn_snow_to_rain(source, records, times[rows], snowfall)
+        _treat_snow(source, records, times[rows], snowfall)
         return ForcingSeries(
             source=source,
             start=times[rows.start],
@@ -122,16 +122,19 @@ def _records(source: str, dataset: netCDF4.Dataset, name: str, times: np.ndarray
     return result
 
 
-def _turn_snow_to_rain(source: str, records: dict[str, np.ndarray], times: np.ndarray, snowfall: Snowfall) -> None:
-    """Take ``Snowf`` out of the records: added to the rain when so wished, an error when there is any."""
+def _treat_snow(source: str, records: dict[str, np.ndarray], times: np.ndarray, snowfall: Snowfall) -> None:
+    """Keep the snow, refuse it, or let it fall as rain."""
+    if "Snowf" not in records or snowfall == "as_snow":
+        return
     snow = records.pop("Snowf")
     if snowfall == "as_rain":
-        records["Rainf"] += snow
-    elif snow.any():
+        records["Rainf"] = records["Rainf"] + snow
+        return
+    if (snow > 0.0).any():
         record, cell = np.unravel_index(int(np.argmax(snow > 0.0)), snow.shape)
         raise InputError(
-            f"{source}: Snowf is {snow[record, cell]:g} kg m-2 s-1 at {times[record]}, cell {cell}: snow is not "
-            "modelled yet; set `snowfall: as_rain` to let it fall as rain"
+            f"{source}: Snowf is {snow[record, cell]:g} kg m-2 s-1 at {times[record]}, cell {cell}: the run has no "
+            "snow scheme; set `snow_layers: 12` (or 3), or `snowfall: as_rain` to let it fall as rain"
         )
 
 

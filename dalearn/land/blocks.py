@@ -23,10 +23,9 @@ from dalearn.land.energy_budget import (
     Air,
     EnergyState,
     HeatFluxes,
+    SnowInfluence,
     SurfaceConditions,
     energy_substep,
-    ground_heat_flux,
-    latent_heat_flux,
     soil_surface_humidity,
 )
 from dalearn.land.growth import CarbonPools, carbon_fluxes, respire
@@ -36,6 +35,18 @@ from dalearn.land.photosynthesis import photosynthesis
 from dalearn.land.radiation import moist_soil_albedo, surface_properties
 from dalearn.land.runoff import dunne_runoff
 from dalearn.land.saturation import saturation_specific_humidity
+from dalearn.land.snow import SnowFluxes, SnowSurface, snow_step
+from dalearn.land.snow_cover import (
+    ColumnSurface,
+    SnowCover,
+    blended_roughness,
+    column_fluxes,
+    column_surface,
+    heat_soil_from_snow,
+    snow_fractions,
+    snow_free_fluxes,
+)
+from dalearn.land.snow_pack import SnowPack
 from dalearn.land.soil_heat import interface_conductances, soil_thermal, surface_conductance, surface_inertia
 from dalearn.land.soil_water import (
     SoilColumn,
@@ -64,6 +75,8 @@ class StepStart(NamedTuple):
 
     air: Air
     conditions: SurfaceConditions
+    cover: SnowCover | None  # None without a snow scheme
+    first_conductivity: Tensor  # W m-1 K-1, of the first soil layer
     heat_capacity: Tensor  # (layer, column) J m-3 K-1
     uptake: Tensor  # (layer, column) share of transpiration drawn from each layer
     surface_insulation: Tensor  # (column,) freezing factor of the first layer
@@ -71,6 +84,14 @@ class StepStart(NamedTuple):
     rainfall: Tensor  # kg m-2 s-1
     net_assimilation: Tensor  # kg kg-1 m s-1
     leaf_respiration: Tensor  # kg kg-1 m s-1
+
+
+class SnowEffect(NamedTuple):
+    """What the snow does to the rest of the step."""
+
+    influence: SnowInfluence
+    fluxes: SnowFluxes
+    initial_albedo: Tensor  # of the pack at step start
 
 
 class WaterStart(NamedTuple):
@@ -113,8 +134,13 @@ def begin_step(
     veg = surface.vegetation_fraction
     thermal = soil_thermal(state.soil_temperature, state.soil_moisture, state.soil_ice, soil)
     stress = soil_moisture_stress(state.soil_moisture, soil)
+    roughness, heat_roughness = surface.roughness_length, 0.1 * surface.roughness_length
+    cover = None if state.snow is None else snow_fractions(state.snow, veg, roughness)
+    if cover is not None:
+        roughness, heat_roughness = blended_roughness(roughness, cover.total, p.wind_height, p.temperature_height)
+    free_leaves = 1.0 if cover is None else 1.0 - cover.vegetation
     capacity = canopy_capacity(vegetation.interception_coefficient, veg, lai)
-    wet = wet_fraction(state.intercepted_water, capacity, lai, surface.roughness_length)
+    wet = wet_fraction(state.intercepted_water, capacity, lai, roughness)
     leaves = photosynthesis(
         vegetation=vegetation,
         leaf_area_index=lai,
@@ -129,6 +155,7 @@ def begin_step(
         latent_heat_flux=state.latent_heat_flux,
         aerodynamic_resistance=state.aerodynamic_resistance,
         wet_fraction=wet,
+        snow_fraction=0.0 if cover is None else cover.vegetation,
         canopy=options.canopy,
         soil_albedo_visible=moist_soil_albedo(vegetation, options.albedo, relative_moisture).visible,
     )
@@ -146,9 +173,7 @@ def begin_step(
         vegetation_fraction=veg,
         albedo=surface.albedo,
         emissivity=surface.emissivity,
-        roughness=roughness_functions(
-            surface.roughness_length, 0.1 * surface.roughness_length, p.wind_height, p.temperature_height
-        ),
+        roughness=roughness_functions(roughness, heat_roughness, p.wind_height, p.temperature_height),
         ground_inertia=ground,
         surface_inertia=composite,
         frozen_fraction=thermal.frozen_fraction,
@@ -157,7 +182,7 @@ def begin_step(
         ice_humidity=h_ice,
         stomatal_resistance=leaves.stomatal_resistance,
         stress=stress.index,
-        available_interception=state.intercepted_water + options.time_step * veg * forcing.rainfall,
+        available_interception=state.intercepted_water + options.time_step * free_leaves * veg * forcing.rainfall,
         surface_conductance=surface_conductance(thermal.conductivity, soil),
         conductances=interface_conductances(thermal.conductivity, soil),
         capacities=thermal.heat_capacity * soil.layer_thickness * (options.energy_substeps / options.time_step),
@@ -177,6 +202,8 @@ def begin_step(
     start = StepStart(
         air=air,
         conditions=conditions,
+        cover=cover,
+        first_conductivity=thermal.conductivity[0],
         heat_capacity=thermal.heat_capacity,
         uptake=stress.uptake / torch.clamp(stress.index, min=1e-12),
         surface_insulation=torch.where(vegetation.vegetated, insulation, 1.0),
@@ -195,8 +222,46 @@ def begin_step(
     return start, energy, pools
 
 
+def run_snow(
+    state: LandState, forcing: Forcing, start: StepStart, parameters: LandParameters, *, options: LandOptions
+) -> tuple[SnowPack, SnowEffect]:
+    """The snow pack, and where its heat enters the soil."""
+    pack, cover, soil = state.snow, start.cover, parameters.soil
+    assert pack is not None
+    assert cover is not None
+    surface = SnowSurface(
+        fraction=cover.total,
+        roughness=start.conditions.roughness,
+        wind_height=parameters.wind_height,
+        temperature_height=parameters.temperature_height,
+        soil_temperature=state.soil_temperature[0],
+        soil_conductivity=start.first_conductivity,
+        soil_thickness=soil.layer_thickness[0],
+        soil_albedo=start.conditions.albedo,
+        permanent_fraction=parameters.vegetation.permanent_snow_fraction,
+        forest_fraction=parameters.vegetation.forest_fraction,
+    )
+    new_pack, fluxes = snow_step(pack, forcing, start.air, surface, time_step=options.time_step)
+    heating = heat_soil_from_snow(
+        fraction=cover.total,
+        ground_heat=fluxes.ground_heat,
+        correction_heat=fluxes.correction_heat,
+        surface_inertia=start.conditions.surface_inertia,
+        heat_capacity=start.heat_capacity,
+        soil=soil,
+        time_step=options.time_step,
+    )
+    influence = SnowInfluence(cover.total, cover.ground, cover.vegetation, heating.surface, heating.layers)
+    return new_pack, SnowEffect(influence, fluxes, pack.albedo)
+
+
 def run_energy_substep(
-    energy: EnergyState, start: StepStart, parameters: LandParameters, *, options: LandOptions
+    energy: EnergyState,
+    start: StepStart,
+    parameters: LandParameters,
+    snow: SnowEffect | None = None,
+    *,
+    options: LandOptions,
 ) -> EnergyState:
     """One sub-step of the surface energy budget."""
     return energy_substep(
@@ -205,25 +270,35 @@ def run_energy_substep(
         start.air,
         parameters.wind_height,
         parameters.temperature_height,
+        None if snow is None else snow.influence,
         substeps=options.energy_substeps,
         time_step=options.time_step,
     )
 
 
 def begin_water(
-    state: LandState, start: StepStart, energy: EnergyState, parameters: LandParameters, *, options: LandOptions
+    state: LandState,
+    start: StepStart,
+    energy: EnergyState,
+    parameters: LandParameters,
+    snow: SnowEffect | None = None,
+    *,
+    options: LandOptions,
 ) -> tuple[WaterStart, SoilColumn]:
     """Canopy reservoir, surface runoff and the demand on the soil column."""
     fluxes = energy.fluxes
+    free_ground, free_leaves = (
+        (1.0, 1.0) if snow is None else (1.0 - snow.influence.ground, 1.0 - snow.influence.vegetation)
+    )
     interception = update_interception(
         intercepted_water=state.intercepted_water,
         capacity=start.canopy_capacity,
         vegetation_fraction=start.conditions.vegetation_fraction,
-        rainfall=start.rainfall,
-        interception_evaporation=(fluxes.vegetation - fluxes.transpiration) / LATENT_HEAT_VAPORISATION,
+        rainfall=start.rainfall if snow is None else snow.fluxes.rain_outside,
+        interception_evaporation=free_leaves * (fluxes.vegetation - fluxes.transpiration) / LATENT_HEAT_VAPORISATION,
         time_step=options.time_step,
     )
-    reaching = interception.throughfall
+    reaching = interception.throughfall if snow is None else interception.throughfall + snow.fluxes.melt_outflow
     if options.runoff == "DT92":
         runoff = dunne_runoff(
             reaching,
@@ -236,12 +311,13 @@ def begin_water(
     else:
         runoff = torch.zeros_like(reaching)
     liquid_heat = LATENT_HEAT_VAPORISATION * DENSITY_WATER
+    excess = torch.zeros_like(reaching) if snow is None else snow.fluxes.excess_sublimation / DENSITY_WATER
     demand = SoilWaterDemand(
         throughfall=(reaching - runoff) / DENSITY_WATER,
-        soil_evaporation=fluxes.soil_evaporation / liquid_heat,
-        sublimation=fluxes.soil_sublimation / (LATENT_HEAT_SUBLIMATION * DENSITY_WATER),
-        root_uptake=start.uptake * (fluxes.transpiration / liquid_heat),
-        excess_evaporation=torch.zeros_like(reaching),
+        soil_evaporation=free_ground * fluxes.soil_evaporation / liquid_heat,
+        sublimation=free_ground * fluxes.soil_sublimation / (LATENT_HEAT_SUBLIMATION * DENSITY_WATER),
+        root_uptake=start.uptake * (free_leaves * fluxes.transpiration / liquid_heat),
+        excess_evaporation=excess,
     )
     column = SoilColumn(
         temperature=energy.temperature,
@@ -293,12 +369,13 @@ def end_step(
     water: WaterStart,
     column: SoilColumn,
     parameters: LandParameters,
+    pack: SnowPack | None = None,
+    snow: SnowEffect | None = None,
     *,
     options: LandOptions,
 ) -> tuple[LandState, Fluxes]:
     """Respiration, the new state and the fluxes of the step."""
-    p, air, fluxes, conditions = parameters, start.air, energy.fluxes, start.conditions
-    latent = latent_heat_flux(fluxes)
+    p, air, conditions = parameters, start.air, start.conditions
     pools, respiration = respire(
         pools, p.vegetation, soil_temperature=column.temperature, soil=p.soil, time_step=options.time_step
     )
@@ -313,13 +390,26 @@ def end_step(
         soil=p.soil,
         air_density=air.density,
     )
-    surface_temperature = column.temperature[0]
+    surface = ColumnSurface(
+        temperature=column.temperature[0],
+        radiative_temperature=column.temperature[0],
+        albedo=conditions.albedo,
+        emissivity=conditions.emissivity,
+        humidity=energy.surface_humidity,
+    )
+    heat = snow_free_fluxes(energy.fluxes)
+    none = torch.zeros_like(surface.albedo)
+    cover, melt = SnowCover(none, none, none), none
+    if snow is not None:
+        cover, melt = SnowCover(*snow.influence[:3]), snow.fluxes.melt_outflow
+        heat = column_fluxes(energy.fluxes, snow.fluxes, cover)
+        surface = column_surface(surface, snow.fluxes, snow.initial_albedo, cover)
     richardson = richardson_number(
         air_temperature=air.temperature,
         air_humidity=air.humidity,
         air_exner=air.exner,
-        surface_temperature=surface_temperature,
-        surface_humidity=energy.surface_humidity,
+        surface_temperature=surface.temperature,
+        surface_humidity=surface.humidity,
         surface_exner=air.surface_exner,
         wind=air.wind,
         wind_height=p.wind_height,
@@ -331,7 +421,7 @@ def end_step(
         soil_ice=column.ice,
         intercepted_water=water.interception.water,
         aerodynamic_resistance=energy.aerodynamic_resistance,
-        latent_heat_flux=latent,
+        latent_heat_flux=heat.latent,
         leaf_area_index=pools.leaf_area_index,
         leaf_biomass=pools.leaf_biomass,
         active_structural_biomass=pools.active_structural_biomass,
@@ -340,28 +430,35 @@ def end_step(
         maximum_leaf_assimilation=pools.maximum_leaf_assimilation,
         active_structural_respiration=pools.active_structural_respiration,
         passive_structural_respiration=pools.passive_structural_respiration,
+        snow=pack,
     )
     return new_state, Fluxes(
-        net_radiation=fluxes.net_radiation,
-        sensible_heat=fluxes.sensible,
-        latent_heat=latent,
-        ground_heat=ground_heat_flux(fluxes),
-        soil_evaporation_heat=fluxes.soil_evaporation,
-        soil_sublimation_heat=fluxes.soil_sublimation,
-        vegetation_evaporation_heat=fluxes.vegetation,
-        transpiration_heat=fluxes.transpiration,
-        interception_evaporation_heat=fluxes.vegetation - fluxes.transpiration,
-        evaporation=(fluxes.vegetation + fluxes.soil_evaporation) / LATENT_HEAT_VAPORISATION
-        + fluxes.soil_sublimation / LATENT_HEAT_SUBLIMATION,
+        net_radiation=heat.net_radiation,
+        sensible_heat=heat.sensible,
+        latent_heat=heat.latent,
+        ground_heat=heat.ground,
+        soil_evaporation_heat=heat.soil_evaporation,
+        soil_sublimation_heat=heat.soil_sublimation,
+        vegetation_evaporation_heat=heat.vegetation,
+        transpiration_heat=heat.transpiration,
+        interception_evaporation_heat=heat.interception,
+        evaporation=heat.evaporation,
         drainage=column.drainage,
         surface_runoff=water.runoff + column.saturation_runoff,
         dripping=water.interception.dripping,
         gross_primary_production=carbon.gross_primary_production,
         autotrophic_respiration=carbon.autotrophic_respiration,
         ecosystem_respiration=carbon.ecosystem_respiration,
-        surface_temperature=surface_temperature,
-        albedo=conditions.albedo,
+        surface_temperature=surface.temperature,
+        radiative_temperature=surface.radiative_temperature,
+        albedo=surface.albedo,
+        emissivity=surface.emissivity,
         richardson_number=richardson,
         drag_coefficient=drag_coefficient(richardson, conditions.roughness),
         heat_exchange_coefficient=heat_conductance(richardson, air.wind, conditions.roughness) / air.wind,
+        snow_sublimation_heat=heat.snow_sublimation,
+        snow_melt=melt,
+        snow_fraction=cover.total,
+        snow_fraction_ground=cover.ground,
+        snow_fraction_vegetation=cover.vegetation,
     )

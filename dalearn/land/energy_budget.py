@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from dalearn.constants import (
-    DENSITY_WATER,
     HEAT_CAPACITY_AIR,
     LATENT_HEAT_SUBLIMATION,
     LATENT_HEAT_VAPORISATION,
@@ -54,6 +53,16 @@ class SurfaceConditions(NamedTuple):
     surface_conductance: Tensor  # W m-2 K-1
     conductances: Tensor  # (layer - 1, column) W m-2 K-1
     capacities: Tensor  # (layer, column) W m-2 K-1, of a sub-step
+
+
+class SnowInfluence(NamedTuple):
+    """What a snow pack does to the surface during a step; ``(column,)`` unless said otherwise."""
+
+    total: Tensor  # p_sn
+    ground: Tensor  # p_sng
+    vegetation: Tensor  # p_snv
+    surface_heating: Tensor  # p_sn G_sn + F_cor,1, W m-2
+    layer_heating: Tensor  # (layer, column) F_cor, W m-2
 
 
 class HeatFluxes(NamedTuple):
@@ -109,6 +118,7 @@ def energy_substep(
     air: Air,
     wind_height: Tensor,
     temperature_height: Tensor,
+    snow: SnowInfluence | None = None,
     *,
     substeps: int,
     time_step: float,
@@ -121,6 +131,9 @@ def energy_substep(
     c = conditions
     dt = time_step / substeps
     veg = c.vegetation_fraction
+    free, free_ground, free_leaves = (
+        (1.0, 1.0, 1.0) if snow is None else (1.0 - snow.total, 1.0 - snow.ground, 1.0 - snow.vegetation)
+    )
     surface_temperature = energy.temperature[0]
     saturation, slope = saturation_humidity_and_slope(surface_temperature, air.surface_pressure)
     h_liquid, d_liquid = _dew_rules(c.liquid_humidity, saturation, air.humidity)
@@ -157,7 +170,7 @@ def energy_substep(
     halstead = _halstead(energy.wet_fraction, resistance, c.stomatal_resistance, exchange, evaporating)
 
     # the canopy cannot lose more water than it holds during the whole step
-    drive = air.density * veg * (saturation - air.humidity)
+    drive = free_leaves * air.density * veg * (saturation - air.humidity)
     demand = time_step * drive * (halstead / resistance - evaporating * (1.0 - energy.wet_fraction) * exchange)
     short = (evaporating > 0.5) & (demand > 0.0) & (c.available_interception < demand)
     supply = torch.clamp(c.available_interception / torch.where(short, demand, 1.0), min=0.01, max=1.0)
@@ -167,8 +180,8 @@ def energy_substep(
     liquid = LATENT_HEAT_VAPORISATION * (1.0 - veg) * (1.0 - c.frozen_fraction) * d_liquid
     frozen = LATENT_HEAT_SUBLIMATION * (1.0 - veg) * c.frozen_fraction * d_ice
     leaves = LATENT_HEAT_VAPORISATION * veg * halstead
-    weight_surface = leaves + liquid * h_liquid + frozen * h_ice
-    weight_air = leaves + liquid + frozen
+    weight_surface = free_leaves * leaves + free_ground * (liquid * h_liquid + frozen * h_ice)
+    weight_air = free_leaves * leaves + free_ground * (liquid + frozen)
 
     transfer = air.density / resistance
     emission = c.emissivity * STEFAN_BOLTZMANN * surface_temperature**3
@@ -177,20 +190,22 @@ def energy_substep(
     absorbed = air.shortwave_down * (1.0 - c.albedo) + c.emissivity * air.longwave_down
     conduction = c.surface_conductance * c.ground_inertia
     z_a = (
-        1.0 / dt + c.surface_inertia * (4.0 * emission + sensible_slope / air.surface_exner + latent_slope) + conduction
+        1.0 / dt
+        + c.surface_inertia * (free * (4.0 * emission + sensible_slope / air.surface_exner) + latent_slope)
+        + conduction
     )
-    z_b = 1.0 / dt + c.surface_inertia * (3.0 * emission + latent_slope)
-    z_c = c.surface_inertia * (
-        sensible_slope * air.temperature / air.exner
-        + absorbed
-        - transfer * (weight_surface * saturation - weight_air * air.humidity)
+    z_b = 1.0 / dt + c.surface_inertia * (free * 3.0 * emission + latent_slope)
+    gained = free * (sensible_slope * air.temperature / air.exner + absorbed) - transfer * (
+        weight_surface * saturation - weight_air * air.humidity
     )
+    z_c = c.surface_inertia * (gained if snow is None else gained + snow.surface_heating)
     temperature = diffuse_heat(
         energy.temperature,
         (z_b * surface_temperature + z_c) / z_a,
         conduction / z_a,
         c.conductances,
         c.capacities,
+        None if snow is None else snow.layer_heating,
     )
 
     new = temperature[0]
@@ -206,24 +221,3 @@ def energy_substep(
     )
     mean = HeatFluxes(*(total + part / substeps for total, part in zip(energy.fluxes, now, strict=True)))
     return EnergyState(stack_layers(temperature), resistance, wet, surface_humidity, mean)
-
-
-def ground_heat_flux(fluxes: HeatFluxes) -> Tensor:
-    """Rn - H - LE, W m-2, into the surface."""
-    return fluxes.net_radiation - fluxes.sensible - latent_heat_flux(fluxes)
-
-
-def latent_heat_flux(fluxes: HeatFluxes) -> Tensor:
-    """Total latent heat flux, W m-2."""
-    return fluxes.soil_evaporation + fluxes.soil_sublimation + fluxes.vegetation
-
-
-def evaporation_rates(fluxes: HeatFluxes) -> dict[str, Tensor]:
-    """Water losses as volumes, m s-1 of liquid water: soil, ice, roots and canopy."""
-    liquid = LATENT_HEAT_VAPORISATION * DENSITY_WATER
-    return {
-        "soil": fluxes.soil_evaporation / liquid,
-        "ice": fluxes.soil_sublimation / (LATENT_HEAT_SUBLIMATION * DENSITY_WATER),
-        "roots": fluxes.transpiration / liquid,
-        "canopy": (fluxes.vegetation - fluxes.transpiration) / liquid,
-    }

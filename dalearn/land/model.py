@@ -14,16 +14,19 @@ import torch
 from torch import Tensor
 
 from dalearn.constants import MINIMUM_SOIL_MOISTURE
+from dalearn.errors import InputError
 from dalearn.land.blocks import (
     begin_step,
     begin_water,
     end_step,
     run_energy_substep,
+    run_snow,
     run_water_substep,
 )
 from dalearn.land.compilation import CompiledBlock, Packed, compilation_available, unpacked
 from dalearn.land.growth import INITIAL_LEAF_ASSIMILATION, cold_start_biomass, daily_growth, floor_leaf_area_index
 from dalearn.land.options import LandOptions
+from dalearn.land.snow_pack import empty_pack
 from dalearn.land.soil_ice import maximum_liquid_water
 from dalearn.land.state import Fluxes, Forcing, LandParameters, LandState
 from dalearn.tree import select_columns, tile_columns
@@ -35,6 +38,7 @@ class Blocks(NamedTuple):
     """The blocks of the step, compiled or not."""
 
     begin_step: Callable[..., Any]
+    snow: Callable[..., Any]
     energy: Callable[..., Any]
     begin_water: Callable[..., Any]
     water: Callable[..., Any]
@@ -72,13 +76,15 @@ class LandModel:
     @cached_property
     def _blocks(self) -> Blocks:
         o = self.options
-        begin, energy = partial(begin_step, options=o), partial(run_energy_substep, options=o)
+        begin, snow = partial(begin_step, options=o), partial(run_snow, options=o)
+        energy = partial(run_energy_substep, options=o)
         begin_soil, end = partial(begin_water, options=o), partial(end_step, options=o)
         soil = partial(run_water_substep, options=o, water_layers=self.water_layers)
         if not self.compiled:
-            return Blocks(begin, energy, begin_soil, soil, end)
+            return Blocks(begin, snow, energy, begin_soil, soil, end)
         return Blocks(
             begin_step=CompiledBlock(begin, outputs=3),
+            snow=CompiledBlock(snow, outputs=2),
             energy=CompiledBlock(energy),
             begin_water=CompiledBlock(begin_soil, outputs=2),
             water=CompiledBlock(soil),
@@ -130,6 +136,7 @@ class LandModel:
             maximum_leaf_assimilation=torch.full_like(temperature, INITIAL_LEAF_ASSIMILATION),
             active_structural_respiration=zero.clone(),
             passive_structural_respiration=zero.clone(),
+            snow=empty_pack(zero, self.options.snow_layers) if self.options.snow_layers else None,
         )
 
     def prepare_state(self, state: LandState) -> LandState:
@@ -150,16 +157,20 @@ class LandModel:
         """
         if self._single:
             state, forcing = tile_columns(state, 2), tile_columns(forcing, 2)
+        if (state.snow is None) != (self.options.snow_layers == 0):
+            raise InputError("state and model differ in snow: start from a state made with the same land.snow_layers")
         block, p = self._blocks, self._constants
         start, energy, pools = block.begin_step(state, forcing, p)
+        # a pack and its effect, or neither
+        snow = block.snow(state, forcing, start, p) if self.options.snow_layers else ()
         for _ in range(self.options.energy_substeps):
-            energy = block.energy(energy, start, p)
-        water, column = block.begin_water(state, start, energy, p)
+            energy = block.energy(energy, start, p, *snow[1:])
+        water, column = block.begin_water(state, start, energy, p, *snow[1:])
         for _ in range(self.options.water_substeps):
             column = block.water(column, water, start, p)
         if first_of_day:
             pools = daily_growth(unpacked(pools), unpacked(p).vegetation, self.options.canopy)
-        new_state, fluxes = map(unpacked, block.end_step(pools, start, energy, water, column, p))
+        new_state, fluxes = map(unpacked, block.end_step(pools, start, energy, water, column, p, *snow))
         if self._single:
             new_state, fluxes = select_columns(new_state, slice(0, 1)), select_columns(fluxes, slice(0, 1))
         return new_state, fluxes

@@ -6,6 +6,7 @@ from dalearn.errors import InputError
 from dalearn.land.canopy import CANOPY_SCHEMES
 from dalearn.land.radiation import ALBEDO_SCHEMES
 from dalearn.land.runoff import RUNOFF_SCHEMES
+from dalearn.land.snow_layers import LAYER_COUNTS as SNOW_LAYER_COUNTS
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class LandOptions:
         albedo: soil albedo CALBEDO: "DRY", "WET", "MEAN" or "EVOL".
         runoff: CRUNOFF: "WSAT" or "DT92".
         runoff_exponent: B of DT92 (XUNIF_RUNOFFB).
+        snow_layers: of the explicit snow scheme ISBA-ES, 12 as in SURFEX or 3 for speed; 0 for no snow scheme, when
+            the forcing must have no snowfall.
     """
 
     time_step: float = 1800.0
@@ -25,12 +28,15 @@ class LandOptions:
     albedo: str = "DRY"
     runoff: str = "WSAT"
     runoff_exponent: float = 0.5
+    snow_layers: int = 0
 
     def __post_init__(self) -> None:
         for name, known in (("canopy", CANOPY_SCHEMES), ("albedo", ALBEDO_SCHEMES), ("runoff", RUNOFF_SCHEMES)):
             value = getattr(self, name)
             if value not in known:
                 raise InputError(f"land.{name}: {value!r} is not known, choose one of {', '.join(known)}")
+        if self.snow_layers not in (0, *SNOW_LAYER_COUNTS):
+            raise InputError(f"land.snow_layers: {self.snow_layers} is not known, choose one of 0, 3, 12")
         if self.time_step <= 0.0 or 86400.0 % self.time_step:
             raise InputError(f"land.time_step: {self.time_step} s does not divide a day, choose for instance 1800")
 

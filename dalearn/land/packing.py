@@ -27,11 +27,13 @@ def _names(value: Any) -> tuple[str, ...]:
 
 
 def _plan(value: Any, first: int) -> tuple[list[tuple[str, Any]], int]:
-    """Name and rows, or name and (class, plan), of every field; and the next free row."""
+    """Name and rows, or name and (class, plan), or name and None, of every field; and the next free row."""
     plan: list[tuple[str, Any]] = []
     for name in _names(value):
         field = getattr(value, name)
-        if isinstance(field, Tensor):
+        if field is None:
+            plan.append((name, None))
+        elif isinstance(field, Tensor):
             layered = field.dim() == 2
             last = first + (field.shape[0] if layered else 1)
             plan.append((name, _Rows(first, last, layered, field.dtype == torch.bool)))
@@ -45,17 +47,17 @@ def _plan(value: Any, first: int) -> tuple[list[tuple[str, Any]], int]:
 def _gather(value: Any, plan: list[tuple[str, Any]], rows: list[Tensor]) -> None:
     for name, entry in plan:
         field = getattr(value, name)
-        if not isinstance(entry, _Rows):
-            _gather(field, entry[1], rows)
-        else:
+        if isinstance(entry, _Rows):
             rows.append(field if entry.layered else field[None])
+        elif entry is not None:
+            _gather(field, entry[1], rows)
 
 
 def _build(kind: type, plan: list[tuple[str, Any]], packed: Tensor) -> Any:
     fields = {}
     for name, entry in plan:
         if not isinstance(entry, _Rows):
-            fields[name] = _build(entry[0], entry[1], packed)
+            fields[name] = None if entry is None else _build(entry[0], entry[1], packed)
             continue
         rows = packed[entry.first : entry.last] if entry.layered else packed[entry.first]
         fields[name] = rows > 0.5 if entry.mask else rows

@@ -50,14 +50,13 @@ class ColumnFluxes(NamedTuple):
 
 
 class ColumnSurface(NamedTuple):
-    """Surface of the whole column, snow included; ``(column,)``."""
+    """Surface at step end; ``(column,)``."""
 
     temperature: Tensor  # K
     radiative_temperature: Tensor  # K
     albedo: Tensor
     emissivity: Tensor
     humidity: Tensor  # kg kg-1
-    friction_velocity_squared: Tensor  # m2 s-2
 
 
 def snow_fractions(pack: SnowPack, vegetation_fraction: Tensor, roughness_length: Tensor) -> SnowCover:
@@ -128,29 +127,48 @@ def heat_soil_from_snow(
     return SoilHeating(surface, torch.cat([torch.zeros_like(heating[:1]), heating[1:]], dim=0))
 
 
+def snow_free_fluxes(soil: HeatFluxes) -> ColumnFluxes:
+    """Fluxes of a column without snow."""
+    latent = soil.soil_evaporation + soil.soil_sublimation + soil.vegetation
+    return ColumnFluxes(
+        net_radiation=soil.net_radiation,
+        sensible=soil.sensible,
+        latent=latent,
+        ground=soil.net_radiation - soil.sensible - latent,
+        soil_evaporation=soil.soil_evaporation,
+        soil_sublimation=soil.soil_sublimation,
+        vegetation=soil.vegetation,
+        transpiration=soil.transpiration,
+        interception=soil.vegetation - soil.transpiration,
+        snow_sublimation=torch.zeros_like(latent),
+        evaporation=(soil.soil_evaporation + soil.vegetation) / LATENT_HEAT_VAPORISATION
+        + soil.soil_sublimation / LATENT_HEAT_SUBLIMATION,
+    )
+
+
 def column_fluxes(soil: HeatFluxes, snow: SnowFluxes, cover: SnowCover) -> ColumnFluxes:
     """Fluxes of the column from those per unit snow-free area and per unit area of snow (section 7.7)."""
     bare, ground, leaves = 1.0 - cover.total, 1.0 - cover.ground, 1.0 - cover.vegetation
-    net_radiation = bare * soil.net_radiation + cover.total * snow.net_radiation
-    sensible = bare * soil.sensible + cover.total * snow.sensible
-    evaporation, sublimation = ground * soil.soil_evaporation, ground * soil.soil_sublimation
-    vegetation, transpiration = leaves * soil.vegetation, leaves * soil.transpiration
-    snow_sublimation = cover.total * snow.latent
-    latent = evaporation + sublimation + vegetation + snow_sublimation
-    return ColumnFluxes(
+    uncovered = snow_free_fluxes(
+        HeatFluxes(
+            net_radiation=bare * soil.net_radiation,
+            sensible=bare * soil.sensible,
+            soil_evaporation=ground * soil.soil_evaporation,
+            soil_sublimation=ground * soil.soil_sublimation,
+            vegetation=leaves * soil.vegetation,
+            transpiration=leaves * soil.transpiration,
+        )
+    )
+    net_radiation = uncovered.net_radiation + cover.total * snow.net_radiation
+    sensible = uncovered.sensible + cover.total * snow.sensible
+    latent = uncovered.latent + cover.total * snow.latent
+    return uncovered._replace(
         net_radiation=net_radiation,
         sensible=sensible,
         latent=latent,
         ground=net_radiation - sensible - latent,
-        soil_evaporation=evaporation,
-        soil_sublimation=sublimation,
-        vegetation=vegetation,
-        transpiration=transpiration,
-        interception=vegetation - transpiration,
-        snow_sublimation=snow_sublimation,
-        evaporation=(evaporation + vegetation) / LATENT_HEAT_VAPORISATION
-        + sublimation / LATENT_HEAT_SUBLIMATION
-        + cover.total * snow.sublimation,
+        snow_sublimation=cover.total * snow.latent,
+        evaporation=uncovered.evaporation + cover.total * snow.sublimation,
     )
 
 
@@ -172,5 +190,4 @@ def column_surface(
         albedo=bare * soil_part.albedo + p_sn * initial_albedo,
         emissivity=emissivity,
         humidity=bare * soil_part.humidity + p_sn * snow.surface_humidity,
-        friction_velocity_squared=bare * soil_part.friction_velocity_squared + p_sn * snow.friction_velocity_squared,
     )

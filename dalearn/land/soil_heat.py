@@ -114,7 +114,12 @@ def surface_conductance(conductivity: Tensor, soil: SoilParameters) -> Tensor:
 
 
 def diffuse_heat(
-    temperature: Tensor, intercept: Tensor, slope: Tensor, conductances: Tensor, capacities: Tensor
+    temperature: Tensor,
+    intercept: Tensor,
+    slope: Tensor,
+    conductances: Tensor,
+    capacities: Tensor,
+    heating: Tensor | None = None,
 ) -> list[Tensor]:
     """One backward Euler step of conduction below a linear surface relation T_1 = intercept + slope T_2.
 
@@ -122,21 +127,23 @@ def diffuse_heat(
         temperature: ``(layer, column)`` K at sub-step start.
         conductances: ``(layer - 1, column)`` W m-2 K-1.
         capacities: ``(layer, column)`` heat capacity times thickness over the sub-step, W m-2 K-1.
+        heating: ``(layer, column)`` W m-2 given to each layer below the first, none by default.
 
     Returns:
         New temperatures, one ``(column,)`` tensor per layer; no heat crosses the bottom.
     """
     layers = temperature.shape[0]
     last = layers - 1
-    old, between, capacity = temperature.unbind(0), conductances.unbind(0), capacities.unbind(0)
+    between, capacity = conductances.unbind(0), capacities.unbind(0)
+    stored = (capacities * temperature if heating is None else capacities * temperature + heating).unbind(0)
     # elimination from the bottom up: T_j = a_j + b_j T_{j-1}
-    a: list[Tensor] = [old[last]] * layers
-    b: list[Tensor] = [old[last]] * layers
+    a: list[Tensor] = [stored[last]] * layers
+    b: list[Tensor] = [stored[last]] * layers
     inverse = 1.0 / (capacity[last] + between[last - 1])
-    a[last], b[last] = capacity[last] * old[last] * inverse, between[last - 1] * inverse
+    a[last], b[last] = stored[last] * inverse, between[last - 1] * inverse
     for j in range(last - 1, 0, -1):
         inverse = 1.0 / (capacity[j] + between[j - 1] + between[j] * (1.0 - b[j + 1]))
-        a[j] = (capacity[j] * old[j] + between[j] * a[j + 1]) * inverse
+        a[j] = (stored[j] + between[j] * a[j + 1]) * inverse
         b[j] = between[j - 1] * inverse
     new = [(intercept + slope * a[1]) / (1.0 - slope * b[1])]
     for j in range(1, layers):

@@ -7,6 +7,7 @@ but no prognostic water; their soil moisture and ice are kept at finite values a
 
 from torch import Tensor
 
+from dalearn.land.snow_pack import SnowPack
 from dalearn.tree import tensor_dataclass
 
 SOIL_LAYERS = 14
@@ -34,6 +35,7 @@ class LandState:
     maximum_leaf_assimilation: Tensor  # kg kg-1 m s-1, running daily maximum
     active_structural_respiration: Tensor  # kg m-2 dry matter since the last daily update
     passive_structural_respiration: Tensor  # kg m-2 dry matter since the last daily update
+    snow: SnowPack | None = None  # None where the model has no snow scheme
 
 
 @tensor_dataclass
@@ -123,6 +125,8 @@ class VegetationParameters:
     shading_leaf_area_index: Tensor  # LAI_shade of the multilayer canopy
     clumping_upper: Tensor  # b_sup
     clumping_lower: Tensor  # b_inf
+    permanent_snow_fraction: Tensor  # share of the permanent snow type
+    forest_fraction: Tensor  # share of trees and shrubs
 
 
 @tensor_dataclass
@@ -157,7 +161,14 @@ class Fluxes:
     autotrophic_respiration: Tensor  # kg m-2 s-1 CO2
     ecosystem_respiration: Tensor  # kg m-2 s-1 CO2
     surface_temperature: Tensor  # K
+    radiative_temperature: Tensor  # K
     albedo: Tensor  # -
+    emissivity: Tensor  # -
     richardson_number: Tensor  # -
     drag_coefficient: Tensor  # C_D, -
     heat_exchange_coefficient: Tensor  # C_H, -
+    snow_sublimation_heat: Tensor  # LES, W m-2
+    snow_melt: Tensor  # melt and rain leaving the pack, kg m-2 s-1
+    snow_fraction: Tensor  # p_sn, -
+    snow_fraction_ground: Tensor  # p_sng, -
+    snow_fraction_vegetation: Tensor  # p_snv, -

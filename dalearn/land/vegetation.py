@@ -245,4 +245,6 @@ def patch_parameters(
         shading_leaf_area_index=tensor(TYPES["shading_lai"][dominant]),
         clumping_upper=tensor(TYPES["clumping_upper"][dominant]),
         clumping_lower=tensor(TYPES["clumping_lower"][dominant]),
+        permanent_snow_fraction=tensor(type_share[:, VEGETATION_TYPES.index("SNOW")]),
+        forest_fraction=tensor(type_share @ TREE_TYPES.astype(float)),
     )

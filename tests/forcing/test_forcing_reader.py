@@ -67,7 +67,7 @@ def test_good_file(forcing_file: Path) -> None:
     np.testing.assert_array_equal(series.times, source.time.values.astype("datetime64[s]"))
     np.testing.assert_array_equal(series.latitude, [43.0, 43.5, 44.0])
     np.testing.assert_array_equal(series.wind_height, 10.0)
-    assert set(series.records) == {*source.data_vars} - {"LON", "LAT", "ZS", "ZREF", "UREF", "FRC_TIME_STP", "Snowf"}
+    assert set(series.records) == {*source.data_vars} - {"LON", "LAT", "ZS", "ZREF", "UREF", "FRC_TIME_STP"}
     for name, values in series.records.items():
         assert values.dtype == np.float32
         np.testing.assert_array_equal(values, source[name].values)
@@ -142,14 +142,15 @@ def test_part_of_the_period(forcing_file: Path) -> None:
         read_forcing(forcing_file, start=start, end=np.datetime64("2007-06-09T00:00:00"))
 
 
-def test_snow_is_refused_or_rains(tmp_path: Path) -> None:
+def test_snow_stays_rains_or_is_refused(tmp_path: Path) -> None:
     dataset = good()
     dataset.Snowf[7, 2] = 1.5e-3
     path = written(dataset, tmp_path / "FORCING.nc")
-    message = "Snowf is 0.0015 .* at 2007-06-01T07:00:00, cell 2: snow is not modelled yet; set `snowfall: as_rain`"
+    message = r"Snowf is 0.0015 .* at 2007-06-01T07:00:00, cell 2: .* no snow scheme; set `snow_layers: 12`"
     with pytest.raises(InputError, match=message):
-        read_forcing(path)
-    later = read_forcing(path, start=np.datetime64("2007-06-01T08:00"), end=np.datetime64("2007-06-02"))
+        read_forcing(path, "error")
+    assert read_forcing(path).records["Snowf"][7, 2] == np.float32(1.5e-3)
+    later = read_forcing(path, "error", start=np.datetime64("2007-06-01T08:00"), end=np.datetime64("2007-06-02"))
     assert later.record_count == 17
     series = read_forcing(path, "as_rain")
     assert series.records["Rainf"][7, 2] == dataset.Rainf.values[7, 2] + np.float32(1.5e-3)
@@ -310,8 +311,9 @@ def test_genuine_surfex_file(shared: Path) -> None:
     np.testing.assert_array_equal(series.altitude, [2400.0, 2700.0])
     np.testing.assert_array_equal(series.temperature_height, 1.5)
     assert "Wind_DIR" in series.records
-    with pytest.raises(InputError, match=r"2010-08-05T03:00:00, cell 1: snow is not modelled yet"):
-        read_forcing(path)
+    assert read_forcing(path).records["Snowf"].max() > 0.0
+    with pytest.raises(InputError, match=r"2010-08-05T03:00:00, cell 1: the run has no snow scheme"):
+        read_forcing(path, "error")
 
 
 def test_genuine_case(shared: Path) -> None:

@@ -10,10 +10,10 @@ from dalearn.land.energy_budget import (
     HeatFluxes,
     SurfaceConditions,
     energy_substep,
-    ground_heat_flux,
     soil_surface_humidity,
 )
 from dalearn.land.interception import canopy_capacity, wet_fraction
+from dalearn.land.snow_cover import snow_free_fluxes
 from dalearn.land.soil_heat import interface_conductances, soil_thermal, surface_conductance, surface_inertia
 from dalearn.land.turbulence import effective_wind, roughness_functions
 
@@ -85,7 +85,7 @@ def test_example(example) -> None:
     assert [part.item() for part in end.fluxes] == pytest.approx(
         [311.521606762, 13.599759517, 0.0, 0.0, 66.289419784, 44.871073276], abs=1e-9
     )
-    assert ground_heat_flux(end.fluxes).item() == pytest.approx(231.632427461, abs=1e-8)
+    assert snow_free_fluxes(end.fluxes).ground.item() == pytest.approx(231.632427461, abs=1e-8)
 
 
 def test_surface_balance_closes(example) -> None:
@@ -96,7 +96,7 @@ def test_surface_balance_closes(example) -> None:
     storage = (end.temperature[0] - start.temperature[0]) / (conditions.surface_inertia * 300.0)
     balance = storage + conditions.ground_inertia / conditions.surface_inertia * conduction
     assert conduction.item() == pytest.approx(166.883407568, abs=1e-7)
-    assert ground_heat_flux(end.fluxes).item() == pytest.approx(balance.item(), abs=1e-9)
+    assert snow_free_fluxes(end.fluxes).ground.item() == pytest.approx(balance.item(), abs=1e-9)
 
 
 def test_soil_surface_humidity() -> None:

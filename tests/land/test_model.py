@@ -73,7 +73,8 @@ WEATHER = {"day": {}, "night": NIGHT, "frost": FROST, "heat": HEAT, "storm": STO
 def water(state: LandState, parameters: LandParameters) -> torch.Tensor:
     soil = parameters.soil
     layers = (state.soil_moisture + state.soil_ice) * soil.layer_thickness * soil.holds_water
-    return 1000.0 * layers.sum(dim=0) + state.intercepted_water
+    snow = 0.0 if state.snow is None else state.snow.water_equivalent.sum(dim=0)
+    return 1000.0 * layers.sum(dim=0) + state.intercepted_water + snow
 
 
 @pytest.mark.parametrize("name", WEATHER)
@@ -92,6 +93,71 @@ def test_water_budget_closes_at_every_step(name: str, runoff: str) -> None:
         state = new
     for field, values in named_tensors(state):
         assert values.isfinite().all(), field
+
+
+SNOWFALL = {**FROST, "snowfall": 1.2e-3, "air_temperature": 269.0}
+THAW = {"air_temperature": 281.0, "rainfall": 4e-4, "shortwave_down": 300.0}
+SUNNY_FROST = {**FROST, "shortwave_down": 350.0, "cosine_zenith": 0.4}
+
+
+@pytest.mark.parametrize("layers", [3, 12])
+@pytest.mark.parametrize("runoff", ["WSAT", "DT92"])
+def test_water_budget_closes_while_snow_falls_lies_and_melts(layers: int, runoff: str) -> None:
+    parameters = all_types()
+    model = LandModel(parameters, LandOptions(runoff=runoff, snow_layers=layers), compiled=False)
+    state = model.initial_state(temperature=torch.full((19,), 275.0, dtype=DTYPE), soil_wetness=0.8)
+    deepest = torch.zeros(19, dtype=DTYPE)
+    for step in range(50):
+        forcing = weather(19, **(SNOWFALL if step < 12 else SUNNY_FROST if step < 20 else THAW))
+        new, fluxes = model.step(state, forcing, step == 15)
+        gained = (water(new, parameters) - water(state, parameters)) / model.options.time_step
+        lost = fluxes.evaporation + fluxes.drainage + fluxes.surface_runoff
+        fallen = forcing.rainfall + forcing.snowfall
+        torch.testing.assert_close(gained, fallen - lost, rtol=0.0, atol=2e-12)
+        state = new
+        deepest = torch.maximum(deepest, state.snow.water_equivalent.sum(dim=0))
+    assert (deepest > 15.0).all(), "everything that fell lay on the ground"
+    assert (state.snow.water_equivalent.sum(dim=0) < 0.6 * deepest).all(), "and melts"
+    for field, values in named_tensors(state):
+        assert values.isfinite().all(), field
+
+
+def test_without_snow_the_snow_scheme_changes_nothing() -> None:
+    parameters = all_types()
+    plain, snowy = (LandModel(parameters, LandOptions(snow_layers=n), compiled=False) for n in (0, 3))
+    temperature = torch.full((19,), 286.0, dtype=DTYPE)
+    a, b = plain.initial_state(temperature=temperature), snowy.initial_state(temperature=temperature)
+    for step in range(5):
+        a, _ = plain.step(a, weather(19), step == 2)
+        b, _ = snowy.step(b, weather(19), step == 2)
+    for (field, x), (_, y) in zip(named_tensors(a), named_tensors(b), strict=False):
+        torch.testing.assert_close(x, y, rtol=1e-13, atol=1e-15, msg=lambda text, f=field: f"{f}: {text}")
+
+
+def test_state_and_model_must_agree_on_snow() -> None:
+    parameters = all_types()
+    state = LandModel(parameters, compiled=False).initial_state(temperature=torch.full((19,), 286.0, dtype=DTYPE))
+    with pytest.raises(InputError, match="differ in snow"):
+        LandModel(parameters, LandOptions(snow_layers=3), compiled=False).step(state, weather(19), False)
+    with pytest.raises(InputError, match="choose one of 0, 3, 12"):
+        LandOptions(snow_layers=5)
+
+
+@pytest.mark.parametrize("name", ["SNOWFALL", "THAW", "SUNNY_FROST"])
+@pytest.mark.parametrize("snowy_steps", [0, 1, 6])
+def test_reverse_mode_is_finite_with_snow(name: str, snowy_steps: int) -> None:
+    model = LandModel(all_types(), LandOptions(snow_layers=3), compiled=False)
+    start = model.initial_state(temperature=torch.full((19,), 272.0, dtype=DTYPE), leaf_area_index=1.5)
+    for _ in range(snowy_steps):
+        start, _ = model.step(start, weather(19, **SNOWFALL), False)
+    leaves = map_tensors(lambda tensor: tensor.clone().requires_grad_(), start)
+    state = leaves
+    for _ in range(2):
+        state, fluxes = model.step(state, weather(19, **globals()[name]), True)
+    total = sum(t.sum() for _, t in named_tensors(state)) + sum(t.sum() for _, t in named_tensors(fluxes))
+    names, tensors = zip(*named_tensors(leaves), strict=True)
+    for field, gradient in zip(names, torch.autograd.grad(total, tensors, allow_unused=True), strict=True):
+        assert gradient is None or gradient.isfinite().all(), field
 
 
 def test_a_column_does_not_see_its_neighbours() -> None:

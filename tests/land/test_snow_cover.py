@@ -136,7 +136,6 @@ def test_aggregation() -> None:
         albedo=value["albedo_snowfree"],
         emissivity=value["eps_snowfree"],
         humidity=value["q_s_soil"],
-        friction_velocity_squared=value["ustar_soil"] ** 2,
     )
     surface = column_surface(snow_free, snow, value["a_n_start"], cover)
     assert surface.temperature.item() == pytest.approx(expected["TS"], rel=1e-13)
@@ -144,7 +143,6 @@ def test_aggregation() -> None:
     assert surface.albedo.item() == pytest.approx(expected["ALBT"], rel=1e-12)
     assert surface.emissivity.item() == pytest.approx(expected["EMIST"], rel=1e-12)
     assert surface.humidity.item() == pytest.approx(expected["QS"], rel=1e-11)
-    assert surface.friction_velocity_squared.sqrt().item() == pytest.approx(expected["USTAR"], rel=1e-11)
 
     wind = torch.clamp(value["U"], min=0.2)
     roughness = roughness_functions(value["z0"], value["z0h"], value["u_ref"], value["z_ref"])
