@@ -68,7 +68,7 @@ _ROWS = [
     Variable("RSN", "snow.density", "kg m-3", "density of a snow layer", "snow_density", None, True),
     Variable("HSN", "snow.heat_content", "J m-2", "heat content of a snow layer", None, None, True),
     Variable("SAG", "snow.age", "days", "age of a snow layer", None, None, True),
-    Variable("ASN", "snow.albedo", "1", "albedo of the snow", None, None, True),
+    Variable("ASN_VEG", "snow.albedo", "1", "albedo of the snow", None, None, True),
     # fluxes
     Variable("RN", "net_radiation", "W m-2", "net radiation", "surface_net_downward_radiative_flux"),
     Variable("H", "sensible_heat", "W m-2", "sensible heat flux", "surface_upward_sensible_heat_flux"),

@@ -14,7 +14,6 @@ from dalearn.experiments.parity_series import SeriesRecorder
 from dalearn.experiments.progress import Progress
 from dalearn.experiments.reference_batch import batch_cases
 from dalearn.experiments.reference_case import ReferenceCase, read_reference_case
-from dalearn.experiments.reference_names import MODELS_SNOW
 from dalearn.land.model import LandModel
 from dalearn.tree import to
 
@@ -87,8 +86,6 @@ def compare_cases(
     """
     if dtype not in DTYPES:
         raise InputError(f"dtype {dtype!r} is not known, choose one of {', '.join(DTYPES)}")
-    for case in cases:
-        _report_snow(case)
     batch = batch_cases(cases)
     model = LandModel(to(batch.parameters, dtype=DTYPES[dtype]), cases[0].options.land, compiled=compiled)
     start = batch.initial if first == 0 else batch.state(first - 1)
@@ -116,11 +113,3 @@ def compare_cases(
         }
         for number, comparison in enumerate(comparisons)
     ]
-
-
-def _report_snow(case: ReferenceCase) -> None:
-    if case.has_snow and not MODELS_SNOW:
-        logger.warning(
-            "%s: snow is not modelled yet: that of this case is left out, and its run departs from the first snow on",
-            case.name,
-        )

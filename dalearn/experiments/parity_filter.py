@@ -19,10 +19,9 @@ from dalearn.assimilation.update import Update, update
 from dalearn.experiments.parity_jacobian import compare_jacobians, linearise
 from dalearn.experiments.progress import Progress
 from dalearn.experiments.reference_batch import join_columns
-from dalearn.experiments.reference_names import MODELS_SNOW, STATE_NAMES
+from dalearn.experiments.reference_names import STATE_NAMES
 from dalearn.experiments.soda_case import OPERATORS, SodaCase, Windows, read_soda_case
 from dalearn.land.state import LandState
-from dalearn.land.window import FORCING_FIELDS
 from dalearn.operators import ObservationOperator, create_operator
 
 logger = logging.getLogger("dalearn")
@@ -54,7 +53,6 @@ def run_parity_filter(path: Path | str, *, progress: bool = True) -> Result:
         InputError: a file that is not a SODA case or asks for what is not modelled.
     """
     case = read_soda_case(path)
-    _report_snow(case)
     if case.kind == "cycle":
         return _cycle(case, progress)
     operators = create_operators(case, case.windows)
@@ -210,13 +208,3 @@ def _days(case: SodaCase) -> Iterator[StoredDay]:
         state = {name: values[number] for name, values in post.items()}
         state |= dict(zip(DEFAULT_CONTROL.names, xa[number], strict=True))
         yield StoredDay(y_obs[number], gain[number], increment[number], state)
-
-
-def _report_snow(case: SodaCase) -> None:
-    if MODELS_SNOW:
-        return
-    snow = np.nan_to_num(case.stored("init_WSN")).sum(axis=(1, 2)) > 0.0
-    snow = snow | (case.windows.forcing.values[:, FORCING_FIELDS.index("snowfall")] > 0.0).any(dim=0).numpy()
-    if snow.any():
-        days = ", ".join(np.datetime_as_string(case.starts[np.broadcast_to(snow, len(case.starts))], unit="D"))
-        logger.warning("%s: snow is not modelled yet, that of the windows of %s is left out", case.name, days)

@@ -14,7 +14,7 @@ from dalearn.errors import InputError
 from dalearn.experiments.parity_statistics import Agreement
 from dalearn.experiments.reference_batch import Batch
 from dalearn.experiments.reference_case import ReferenceCase
-from dalearn.experiments.reference_names import CELL_MEAN_NAMES, MODELS_SNOW, STATE_NAMES, as_in_file, columns_of
+from dalearn.experiments.reference_names import CELL_MEAN_NAMES, as_in_file, columns_of
 from dalearn.land.model import LandModel
 from dalearn.land.state import Fluxes, Forcing, LandParameters, LandState
 
@@ -38,7 +38,7 @@ def stored_water(state: LandState, parameters: LandParameters) -> Tensor:
     soil = parameters.soil
     thickness = soil.layer_thickness * soil.holds_water
     water = DENSITY_WATER * (thickness * (state.soil_moisture + state.soil_ice)).sum(dim=0) + state.intercepted_water
-    return water + getattr(state, STATE_NAMES["WSN"]).sum(dim=0) if MODELS_SNOW else water
+    return water if state.snow is None else water + state.snow.water_equivalent.sum(dim=0)
 
 
 def water_residual(before: Tensor, after: Tensor, forcing: Forcing, fluxes: Fluxes, time_step: float) -> Tensor:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 
 from dalearn.errors import InputError
-from dalearn.experiments.reference_names import COMPARED_NAMES, MODELS_SNOW, STATE_NAMES, state_of
+from dalearn.experiments.reference_names import COMPARED_NAMES, STATE_NAMES, state_of
 from dalearn.experiments.reference_options import ReferenceOptions, reference_options
 from dalearn.experiments.reference_site import (
     FORCING_NAMES,
@@ -62,16 +61,6 @@ class ReferenceCase:
         return round(self.output_step / self.options.land.time_step)
 
     @property
-    def has_snow(self) -> bool:
-        """Whether there is snow in the stored run, fallen or there from the beginning."""
-        return bool(self._has_initial_snow or self.forcing.records["Snowf"].any())
-
-    @cached_property
-    def _has_initial_snow(self) -> bool:
-        with reading(self.path) as dataset:
-            return "init_WSN" in dataset.variables and bool((read_columns(dataset, "init_WSN") > 0.0).any())
-
-    @property
     def times(self) -> np.ndarray:
         """End of every output step, (row,) datetime64[s] in UTC."""
         return self.start + np.timedelta64(self.output_step, "s") * np.arange(1, self.row_count + 1)
@@ -103,8 +92,7 @@ class ReferenceCase:
             values = {name: read_columns(dataset, name, row) for name in STATE_NAMES if name in dataset.variables}
             if (read_columns(dataset, "WSN", row) > 0.0).any():
                 raise InputError(f"{self.path}: there is snow at {self.times[row]}; start from a row without snow")
-        if MODELS_SNOW:
-            values["SAG"] = np.zeros_like(values["WSN"])
+        values["SAG"] = np.zeros_like(values["WSN"])
         return state_of(values, str(self.path))
 
 

@@ -7,6 +7,7 @@ column, LAI without vegetation.  The model carries harmless finite values there.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from operator import attrgetter
 
 import numpy as np
 import torch
@@ -14,15 +15,18 @@ from torch import Tensor
 
 from dalearn.errors import InputError
 from dalearn.experiments.reference_snow import snow_from_file, snow_to_file
+from dalearn.land.snow_pack import SnowPack
 from dalearn.land.state import Fluxes, LandParameters, LandState
 from dalearn.variables import VARIABLES
 
 UNUSED_SOIL_MOISTURE = 0.2  # m3 m-3, where a column holds no water
 
 
-def _names(kind: type) -> dict[str, str]:
-    """SURFEX name, that of a layered variable without its number -> attribute of the dataclass."""
+def _names(kind: type, snow: type | None = None) -> dict[str, str]:
+    """SURFEX name, that of a layered variable without its number -> attribute of the dataclass, dotted in the snow."""
     known = {item.name for item in fields(kind)}
+    if snow is not None:
+        known |= {f"snow.{item.name}" for item in fields(snow)}
     names: dict[str, str] = {}
     for row in VARIABLES.values():
         if row.field in known:
@@ -30,12 +34,11 @@ def _names(kind: type) -> dict[str, str]:
     return names
 
 
-STATE_NAMES = _names(LandState)
+STATE_NAMES = _names(LandState, SnowPack)
 FLUX_NAMES = _names(Fluxes)
 # means over the patches of the cell in the files
 CELL_MEAN_NAMES = {"CD_ISBA": "drag_coefficient", "CH_ISBA": "heat_exchange_coefficient"}
 COMPARED_NAMES = (*STATE_NAMES, *FLUX_NAMES, *CELL_MEAN_NAMES)
-MODELS_SNOW = "WSN" in STATE_NAMES
 
 
 def units_of(name: str) -> str:
@@ -59,7 +62,8 @@ def state_of(values: Mapping[str, np.ndarray], source: str, prefix: str = "") ->
     for name, field in STATE_NAMES.items():
         filled = np.nan_to_num(model[name], nan=UNUSED_SOIL_MOISTURE if name == "WG" else 0.0)
         found[field] = torch.from_numpy(np.ascontiguousarray(filled))
-    return LandState(**found)
+    pack = {field.removeprefix("snow."): found.pop(field) for field in list(found) if field.startswith("snow.")}
+    return LandState(**found, snow=SnowPack(**pack))
 
 
 def columns_of(names: Iterable[str], state: LandState, fluxes: Fluxes) -> dict[str, Tensor]:
@@ -70,7 +74,7 @@ def columns_of(names: Iterable[str], state: LandState, fluxes: Fluxes) -> dict[s
     values = {}
     for name in names:
         if name in STATE_NAMES:
-            values[name] = getattr(state, STATE_NAMES[name])
+            values[name] = attrgetter(STATE_NAMES[name])(state)
         else:
             values[name] = getattr(fluxes, FLUX_NAMES.get(name) or CELL_MEAN_NAMES[name])
     return values

@@ -54,6 +54,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 NUMBERS = ("XTSTEP_SURF", "XUNIF_RUNOFFB", "NSNOW_LAYER")
 DEFAULT_TIME_STEP = 1800.0  # s, of the stored runs that do not say
+DEFAULT_SNOW_LAYERS = 12
 
 _KNOWN = (*CHOICES, *NUMBERS)
 _ASSIGNED = re.compile(r"\b([CLNX][A-Z][A-Z0-9_]+)\s*=\s*'?([\w.+-]+)")
@@ -106,6 +107,7 @@ def reference_options(source: str, attributes: Mapping[str, Any], *sentences: st
         albedo=options.get("CALBEDO", "DRY"),
         runoff=options.get("CRUNOFF", "WSAT"),
         runoff_exponent=_number(source, options, "XUNIF_RUNOFFB", 0.5),
+        snow_layers=int(_number(source, options, "NSNOW_LAYER", DEFAULT_SNOW_LAYERS)),
     )
     return ReferenceOptions(
         land=land,
