@@ -84,6 +84,24 @@ def build_parser() -> Parser:
     command.add_argument("--dtype", choices=("float64", "float32"), default="float64")
     command.add_argument("--json", action="store_true", help="one JSON object on standard output")
     command.set_defaults(function=benchmark)
+
+    command = commands.add_parser(
+        "parity", parents=[common], help="the land model against a stored SURFEX run, or a folder of them"
+    )
+    command.add_argument("case", type=Path, metavar="CASE.nc", help="stored run, or a folder for the table of all")
+    command.add_argument("--dtype", choices=("float64", "float32"), default="float64")
+    command.add_argument("--eager", action="store_true", help="do not compile: quicker for short runs only")
+    command.add_argument("--steps", type=_positive, metavar="N", help="output steps to run (default: all)")
+    command.add_argument("--plot", type=Path, metavar="DIR", help="overlay both series in figures in this folder")
+    command.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    command.set_defaults(function=parity)
+
+    command = commands.add_parser(
+        "parity-filter", parents=[common], help="Jacobian, gain, increments and analysis against a stored SODA run"
+    )
+    command.add_argument("case", type=Path, metavar="CASE.nc")
+    command.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    command.set_defaults(function=parity_filter)
     return parser
 
 
@@ -144,6 +162,54 @@ def benchmark(arguments: argparse.Namespace) -> None:
     print(f"{result['machine']}; {result['device']}; {result['threads']} threads")
     for row in result["rows"]:
         print("  ".join(f"{key} {_short(value)}" for key, value in row.items() if value is not None))
+
+
+def parity(arguments: argparse.Namespace) -> None:
+    """``parity``."""
+    from dalearn.experiments.parity import run_parity
+    from dalearn.experiments.parity_table import parity_table, run_folder
+
+    settings = {"dtype": arguments.dtype, "compiled": not arguments.eager, "limit": arguments.steps}
+    if arguments.case.is_dir():
+        with _quiet_output(arguments.json):
+            results, refused = run_folder(arguments.case, **settings)
+        if arguments.json:
+            _print_json({"cases": results, "refused": refused})
+        else:
+            print(parity_table(results, refused))
+        return
+    with _quiet_output(arguments.json):
+        result = run_parity(arguments.case, figures=arguments.plot, **settings)
+    if arguments.json:
+        _print_json(result)
+        return
+    print(
+        f"{result['case']}, {result['dtype']}; water budget residual {result['water_budget_residual']:.1e} kg m-2 s-1"
+    )
+    _print_table("variable", result["variables"])
+
+
+def parity_filter(arguments: argparse.Namespace) -> None:
+    """``parity-filter``."""
+    from dalearn.experiments.parity_filter import run_parity_filter
+
+    with _quiet_output(arguments.json):
+        result = run_parity_filter(arguments.case)
+    if arguments.json:
+        _print_json(result)
+        return
+    print(result["case"])
+    for backend, values in result["jacobian"].items():
+        print(f"  jacobian {backend}: {_parts(values)}")
+    for name in ("gain", "increment"):
+        if result[name] is not None:
+            print(f"  {name}: {_parts(result[name])}")
+    for name, values in (result["analysis"] or {}).items():
+        print(f"  analysis {name}: {_parts(values)}")
+
+
+def _parts(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {_short(value)}" for key, value in values.items())
 
 
 @contextlib.contextmanager
