@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -20,6 +21,7 @@ from dalearn.experiments.parity_jacobian import compare_jacobians, linearise
 from dalearn.experiments.progress import Progress
 from dalearn.experiments.reference_batch import join_columns
 from dalearn.experiments.reference_names import STATE_NAMES
+from dalearn.experiments.reference_snow import snow_to_file
 from dalearn.experiments.soda_case import OPERATORS, SodaCase, Windows, read_soda_case
 from dalearn.land.state import LandState
 from dalearn.operators import ObservationOperator, create_operator
@@ -127,9 +129,10 @@ class Errors:
 
 
 def analysed(state: LandState) -> Values:
-    """The control variables and the SURFEX variables of an analysed state, (..., column)."""
+    """The control variables and the SURFEX variables of an analysed state, (..., column), as in the files."""
     control = dict(zip(DEFAULT_CONTROL.names, DEFAULT_CONTROL.of(state).numpy(), strict=True))
-    return control | {name: getattr(state, attribute).numpy() for name, attribute in STATE_NAMES.items()}
+    columns = {name: attrgetter(attribute)(state).numpy() for name, attribute in STATE_NAMES.items()}
+    return control | snow_to_file(columns)
 
 
 def _worse(one: float, other: float) -> float:

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dalearn.experiments.reference_case import ReferenceCase
 from dalearn.experiments.reference_names import units_of
+
+if TYPE_CHECKING:
+    from dalearn.evaluation.parity_figure import ParityPanel
 
 SHOWN_LAYERS = (0, 1, 3, 7)  # of the layered variables: 1, 2, 4 and 8
 
@@ -25,25 +29,32 @@ class SeriesRecorder:
             for name, values in series.items():
                 kept.setdefault(name, []).append(_shown(values))
 
+    def panels(self, column: int) -> list["ParityPanel"]:
+        """What is defined in a column (patch)."""
+        from dalearn.evaluation.parity_figure import ParityPanel  # seconds, for figures only
+
+        found = []
+        for name in self._model:
+            model, reference = (
+                _of_patch(np.concatenate(kept[name]), column) for kept in (self._model, self._reference)
+            )
+            if np.isfinite(reference).any():
+                layers = SHOWN_LAYERS[: model.shape[1]]
+                labels = [f"layer {layer + 1}" for layer in layers] if len(layers) > 1 else [""]
+                time = self.case.times[: len(model)]
+                found.append(ParityPanel(name, units_of(name), time, labels, reference, model))
+        return found
+
     def draw(self, folder: Path) -> list[Path]:
         """One figure per patch in ``folder``; returns their paths."""
-        from dalearn.evaluation.parity_figure import ParityPanel, draw_parity  # seconds, for figures only
+        from dalearn.evaluation.parity_figure import draw_parity
         from dalearn.evaluation.style import save_figure
 
         written = []
-        model = {name: np.concatenate(blocks) for name, blocks in self._model.items()}
-        reference = {name: np.concatenate(blocks) for name, blocks in self._reference.items()}
         for column, patch in enumerate(self.case.grid.patch_of_column.tolist()):
-            panels = []
-            for name in model:
-                ours, theirs = (_of_patch(series[name], column) for series in (model, reference))
-                if np.isfinite(theirs).any():
-                    time = self.case.times[: len(ours)]
-                    layers = [layer + 1 for layer in SHOWN_LAYERS[: ours.shape[1]]]
-                    labels = [f"layer {layer}" for layer in layers] if ours.shape[1] > 1 else [""]
-                    panels.append(ParityPanel(name, units_of(name), time, labels, theirs, ours))
             path = folder / f"parity_{self.case.name}_patch{patch}.png"
-            written.append(save_figure(draw_parity(panels, f"{self.case.name}, patch {patch}"), path))
+            figure = draw_parity(self.panels(column), f"{self.case.name}, patch {patch}")
+            written.append(save_figure(figure, path))
         return written
 
 

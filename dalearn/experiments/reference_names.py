@@ -42,7 +42,9 @@ COMPARED_NAMES = (*STATE_NAMES, *FLUX_NAMES, *CELL_MEAN_NAMES)
 
 
 def units_of(name: str) -> str:
-    """Units of a name of ``COMPARED_NAMES``, of the variable table."""
+    """Units of a name of ``COMPARED_NAMES`` as the files hold it: those of the variable table but for the snow heat."""
+    if name == "HSN":
+        return "J m-3"
     for key in (name, f"{name}1", name.removesuffix("_ISBA")):
         if key in VARIABLES:
             return VARIABLES[key].units

@@ -14,6 +14,7 @@ from dalearn.forcing.series import Shortwave
 from dalearn.land.options import LandOptions
 from dalearn.land.radiation import ALBEDO_SCHEMES
 from dalearn.land.runoff import RUNOFF_SCHEMES
+from dalearn.land.snow_layers import LAYER_COUNTS
 
 LOGICAL = ("F", "T")
 # option -> the values that the model has (isba_physics.md 0.1); those with one value are named to refuse any other
@@ -24,6 +25,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "LTR_ML": LOGICAL,
     "LINTERP_SW": LOGICAL,
     "CPHOTO": ("NIT",),
+    "NSNOW_LAYER": tuple(str(count) for count in LAYER_COUNTS),
     "CISBA": ("DIF",),
     "CSNOW": ("3-L",),
     "NPATCH": ("12",),
@@ -52,7 +54,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "LSNOWDRIFT_SUBLIM": ("F",),
     "LSNOW_FRAC_TOT": ("F",),
 }
-NUMBERS = ("XTSTEP_SURF", "XUNIF_RUNOFFB", "NSNOW_LAYER")
+NUMBERS = ("XTSTEP_SURF", "XUNIF_RUNOFFB")
 DEFAULT_TIME_STEP = 1800.0  # s, of the stored runs that do not say
 DEFAULT_SNOW_LAYERS = 12
 
