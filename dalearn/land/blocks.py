@@ -355,8 +355,7 @@ def run_water_substep(
     def shallow(layered: Tensor) -> Tensor:
         return layered[:water_layers] if layered.dim() == 2 else layered
 
-    lateral = water.demand.lateral_flow
-    demand = SoilWaterDemand(*map(shallow, water.demand[:-1]), None if lateral is None else shallow(lateral))
+    demand = SoilWaterDemand(*(None if field is None else shallow(field) for field in water.demand))  # type: ignore[arg-type]
     above = water_substep(
         SoilColumn(*map(shallow, column)),
         demand,

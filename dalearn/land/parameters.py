@@ -138,9 +138,10 @@ def build_parameters(
         albedo_cycle=None if albedo_maps is None else albedo_cycle(albedo_maps, cell, share),
     )
     if topographic_index is not None:
-        texture = (torch.from_numpy(values[cell]) for values in (clay, sand))
-        given_water = {"porosity", "field_capacity"} & set(given.values)
-        dry_soil = dry_limit_of_properties(soil) if given_water else dry_limit(*texture, pedotransfer)
+        clay_fraction, sand_fraction = torch.from_numpy(clay[cell]), torch.from_numpy(sand[cell])
+        dry_soil = dry_limit(clay_fraction, sand_fraction, pedotransfer)
+        if {"porosity", "field_capacity"} & set(given.values):
+            dry_soil = dry_limit_of_properties(soil)
         hills = topography(topographic_index, grid, soil, clay=clay[cell], dry=dry_soil)
         parameters = dataclasses.replace(parameters, topography=hills)
     mixing_ratio = torch.full((columns,), ppm_to_mixing_ratio(co2), dtype=torch.float64)
