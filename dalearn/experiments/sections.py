@@ -53,9 +53,11 @@ class LandConfig:
         time_step: s; must divide the hour.
         pedotransfer: soil hydraulics, Clapp and Hornberger (1978) or Cosby et al. (1984).
         canopy: radiation in the canopy.
-        albedo: SURFEX CALBEDO.
-        runoff: SURFEX CRUNOFF.
+        albedo: SURFEX CALBEDO; CM13 needs albedos of every ten days in the surface map.
+        runoff: SURFEX CRUNOFF; SGH needs topographic indices in the surface map.
         runoff_exponent: B of DT92.
+        horton: runoff of rain beyond the infiltration capacity of the soil (SURFEX CHORT SGH).
+        subgrid_rain: rain exponentially distributed over the cell (SURFEX CRAIN SGH).
         snow_layers: of the explicit snow scheme: 12 as in SURFEX, 3 for speed, 0 for none (snowfall is then an error).
         snowfall: ``as_rain`` lets snow fall as rain and leaves the snow scheme out.
         co2: ppm, where the forcing has no CO2air.
@@ -65,9 +67,11 @@ class LandConfig:
     time_step: float = 1800.0
     pedotransfer: Literal["CH78", "CO84"] = "CH78"
     canopy: Literal["three_point", "multilayer"] = "three_point"
-    albedo: Literal["DRY", "WET", "MEAN", "EVOL"] = "DRY"
-    runoff: Literal["WSAT", "DT92"] = "WSAT"
+    albedo: Literal["DRY", "WET", "MEAN", "EVOL", "CM13"] = "DRY"
+    runoff: Literal["WSAT", "DT92", "SGH"] = "WSAT"
     runoff_exponent: float = 0.5
+    horton: bool = False
+    subgrid_rain: bool = False
     snow_layers: Literal[0, 3, 12] = 12
     snowfall: Literal["as_snow", "as_rain"] = "as_snow"
     co2: float = 400.0

@@ -94,6 +94,8 @@ class Setup:
             albedo=land.albedo,
             runoff=land.runoff,
             runoff_exponent=land.runoff_exponent,
+            horton=land.horton,
+            subgrid_rain=land.subgrid_rain,
             snow_layers=self.snow_layers,
         )
         return grid.to(self.device), LandModel(parameters, options, compiled=self.config.compile)

@@ -2,21 +2,27 @@
 
 A surface map is a netCDF file with dims (cell, vegetation_type): ``fraction``, ``clay``, ``sand``, ``latitude``,
 ``longitude``, the coordinate ``vegetation_type`` and, where known, ``altitude``, ``root_depth``, ``soil_depth``,
-``tree_height`` and station names ``name``.
+``tree_height`` and station names ``name``.  Some options need more: ``cell_size``, the topographic indices and the
+albedos of every ten days; the group ``overrides`` replaces parameters (docs/formats.md).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import netCDF4
 import numpy as np
 
 from dalearn.errors import InputError
 from dalearn.experiments.sections import CellConfig, LandConfig
 from dalearn.grid import Grid
 from dalearn.io import read_values, reading, require
+from dalearn.land.albedo_cycle import ALBEDO_MAPS
+from dalearn.land.overrides import KNOWN_NAMES
 from dalearn.land.parameters import build_parameters
 from dalearn.land.state import LandParameters
+from dalearn.land.topmodel import TOPOGRAPHY_MAPS, TopographicIndex
 from dalearn.land.vegetation import VEGETATION_TYPES
 
 TYPE_FIELDS = ("root_depth", "soil_depth", "tree_height")
@@ -28,7 +34,8 @@ class Surface:
     """Land cover and soil of the cells.
 
     Shapes: ``fraction`` and the three depths (cell, 19) in the order of ``VEGETATION_TYPES``, m, NaN = typical of
-    the type; the others (cell,), ``name`` "" where the cell has no station.
+    the type; the others (cell,), ``name`` "" where the cell has no station.  Optional: ``cell_size`` (cell,) km,
+    ``topographic_index``, ``albedo_maps`` (cell, 36) or (cell, 19, 36), and ``overrides``, parameters by name.
     """
 
     source: str
@@ -41,14 +48,23 @@ class Surface:
     soil_depth: np.ndarray
     tree_height: np.ndarray
     name: tuple[str, ...]
+    cell_size: np.ndarray | None = None
+    topographic_index: TopographicIndex | None = None
+    albedo_maps: dict[str, np.ndarray] | None = None
+    overrides: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def cell_count(self) -> int:
         return len(self.latitude)
 
     def parameters(self, land: LandConfig) -> tuple[Grid, LandParameters]:
-        """The columns and their parameters, float64, forcing heights aside; InputError for values out of range."""
+        """The columns and their parameters, float64, forcing heights aside; InputError for values out of range and
+        for an option whose maps are absent."""
         try:
+            if land.albedo == "CM13" and self.albedo_maps is None:
+                raise InputError(f"land.albedo CM13 needs {', '.join(ALBEDO_MAPS)} (cell, decade); add them")
+            if land.runoff == "SGH" and self.topographic_index is None:
+                raise InputError(f"land.runoff SGH needs {', '.join(TOPOGRAPHY_MAPS)} (cell); add them")
             return build_parameters(
                 self.fraction,
                 self.clay,
@@ -61,6 +77,10 @@ class Surface:
                 pedotransfer=land.pedotransfer,
                 minimum_patch_fraction=land.minimum_patch_fraction,
                 co2=land.co2,
+                overrides=self.overrides,
+                albedo_maps=self.albedo_maps if land.albedo == "CM13" else None,
+                topographic_index=self.topographic_index if land.runoff == "SGH" else None,
+                cell_size=self.cell_size,
             )
         except InputError as error:
             raise InputError(f"{self.source}: {error}") from error
@@ -103,8 +123,13 @@ def surface_of_cells(source: str, cells: Sequence[CellConfig]) -> Surface:
         source=source,
         fraction=fraction,
         name=tuple(cell.name for cell in cells),
-        **{name: of_cells(name) for name in ("latitude", "longitude", "clay", "sand")},
-        **{name: of_types(name) for name in TYPE_FIELDS},
+        latitude=of_cells("latitude"),
+        longitude=of_cells("longitude"),
+        clay=of_cells("clay"),
+        sand=of_cells("sand"),
+        root_depth=of_types("root_depth"),
+        soil_depth=of_types("soil_depth"),
+        tree_height=of_types("tree_height"),
     )
 
 
@@ -122,7 +147,43 @@ def read_surface(path: Path) -> Surface:
                 raise InputError(f"{path}: {name} is undefined in cell {np.argwhere(~np.isfinite(array))[0][0]}")
         undefined = np.full_like(values["fraction"], np.nan)
         by_type = {name: read_values(file, name) if name in file.variables else undefined for name in TYPE_FIELDS}
+        optional = _options(file, order)
         names = [str(name) for name in file["name"][:]] if "name" in file.variables else [""] * len(values["clay"])
     fraction = values.pop("fraction")[:, order]
     by_type = {name: array[:, order] for name, array in by_type.items()}
-    return Surface(source=str(path), name=tuple(names), fraction=fraction, **values, **by_type)
+    fields: dict[str, Any] = {**values, **by_type, **optional}
+    return Surface(source=str(path), name=tuple(names), fraction=fraction, **fields)
+
+
+def _options(file: netCDF4.Dataset, order: list[int]) -> dict[str, Any]:
+    """The fields of ``Surface`` that some options need, from what the file has of them."""
+    options: dict[str, Any] = {"overrides": _overrides(file, order)}
+    if "cell_size" in file.variables:
+        options["cell_size"] = read_values(file, "cell_size")
+    if any(name in file.variables for name in TOPOGRAPHY_MAPS):
+        indices = {key: read_values(file, name) for name, key in TOPOGRAPHY_MAPS.items()}
+        options["topographic_index"] = TopographicIndex(**indices)
+    if any(name in file.variables for name in ALBEDO_MAPS):
+        options["albedo_maps"] = {name: _in_order(file, name, order) for name in ALBEDO_MAPS}
+    return options
+
+
+def _overrides(file: netCDF4.Dataset, order: list[int]) -> dict[str, np.ndarray]:
+    if "overrides" not in file.groups:
+        return {}
+    group = file.groups["overrides"]
+    unknown = [name for name in group.variables if name not in KNOWN_NAMES]
+    if unknown:
+        raise InputError(
+            f"{file.filepath()}: overrides/{unknown[0]} is no parameter; known are {', '.join(KNOWN_NAMES)}"
+        )
+    return {name: _in_order(group, name, order) for name in group.variables}
+
+
+def _in_order(file: netCDF4.Dataset, name: str, order: list[int]) -> np.ndarray:
+    """A variable with dims (cell, ...), its vegetation types in the order of ``VEGETATION_TYPES``."""
+    values = read_values(file, name)
+    dimensions = file[name].dimensions
+    if dimensions[:1] != ("cell",):
+        raise InputError(f"{file.filepath()}: {name} has dims {dimensions}; give (cell), (cell, vegetation_type), ...")
+    return values[:, order] if dimensions[1:2] == ("vegetation_type",) else values

@@ -33,7 +33,7 @@ from dalearn.land.interception import Interception, canopy_capacity, update_inte
 from dalearn.land.options import LandOptions
 from dalearn.land.photosynthesis import photosynthesis
 from dalearn.land.radiation import moist_soil_albedo, surface_properties
-from dalearn.land.runoff import dunne_runoff
+from dalearn.land.runoff import rain_fraction, surface_runoff
 from dalearn.land.saturation import saturation_specific_humidity
 from dalearn.land.snow import SnowFluxes, SnowSurface, snow_step
 from dalearn.land.snow_cover import (
@@ -57,6 +57,7 @@ from dalearn.land.soil_water import (
 )
 from dalearn.land.state import Fluxes, Forcing, LandParameters, LandState
 from dalearn.land.stress import soil_moisture_stress
+from dalearn.land.topmodel import hillslope_water
 from dalearn.land.turbulence import (
     drag_coefficient,
     effective_wind,
@@ -290,6 +291,7 @@ def begin_water(
     free_ground, free_leaves = (
         (1.0, 1.0) if snow is None else (1.0 - snow.influence.ground, 1.0 - snow.influence.vegetation)
     )
+    reached = rain_fraction(start.rainfall, parameters.cell_size) if options.subgrid_rain else None
     interception = update_interception(
         intercepted_water=state.intercepted_water,
         capacity=start.canopy_capacity,
@@ -297,19 +299,27 @@ def begin_water(
         rainfall=start.rainfall if snow is None else snow.fluxes.rain_outside,
         interception_evaporation=free_leaves * (fluxes.vegetation - fluxes.transpiration) / LATENT_HEAT_VAPORISATION,
         time_step=options.time_step,
+        rain_fraction=reached,
     )
-    reaching = interception.throughfall if snow is None else interception.throughfall + snow.fluxes.melt_outflow
-    if options.runoff == "DT92":
-        runoff = dunne_runoff(
-            reaching,
-            state.soil_moisture,
-            state.soil_ice,
-            parameters.soil,
-            exponent=options.runoff_exponent,
-            time_step=options.time_step,
-        )
-    else:
-        runoff = torch.zeros_like(reaching)
+    melt = torch.zeros_like(start.rainfall) if snow is None else snow.fluxes.melt_outflow
+    reaching = interception.throughfall + melt
+    hillslope = None
+    if options.runoff == "SGH":
+        assert parameters.topography is not None
+        hillslope = hillslope_water(state.soil_moisture, parameters.soil, parameters.topography)
+    runoff = surface_runoff(
+        interception.throughfall,
+        melt,
+        state.soil_moisture,
+        state.soil_ice,
+        parameters.soil,
+        scheme=options.runoff,
+        exponent=options.runoff_exponent,
+        time_step=options.time_step,
+        horton=options.horton,
+        rain_fraction=reached,
+        saturated=None if hillslope is None else hillslope.saturated,
+    )
     liquid_heat = LATENT_HEAT_VAPORISATION * DENSITY_WATER
     excess = torch.zeros_like(reaching) if snow is None else snow.fluxes.excess_sublimation / DENSITY_WATER
     demand = SoilWaterDemand(
@@ -318,6 +328,7 @@ def begin_water(
         sublimation=free_ground * fluxes.soil_sublimation / (LATENT_HEAT_SUBLIMATION * DENSITY_WATER),
         root_uptake=start.uptake * (free_leaves * fluxes.transpiration / liquid_heat),
         excess_evaporation=excess,
+        lateral_flow=None if hillslope is None else hillslope.lateral_flow,
     )
     column = SoilColumn(
         temperature=energy.temperature,
@@ -344,9 +355,10 @@ def run_water_substep(
     def shallow(layered: Tensor) -> Tensor:
         return layered[:water_layers] if layered.dim() == 2 else layered
 
+    demand = SoilWaterDemand(*(None if field is None else shallow(field) for field in water.demand))  # type: ignore[arg-type]
     above = water_substep(
         SoilColumn(*map(shallow, column)),
-        SoilWaterDemand(*map(shallow, water.demand)),
+        demand,
         VapourPressures(*map(shallow, water.vapour)),
         start.air.surface_pressure,
         shallow(start.heat_capacity),

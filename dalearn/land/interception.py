@@ -5,6 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+FINE_RAIN = 0.01  # kg m-2 caught in a step; less does not make leaves drip
+PREDICTION_STEP = 300.0  # s
+NO_WATER = 1e-12  # kg m-2; the sign of a smaller amount is rounding
+
 
 class Interception(NamedTuple):
     """Result of one step of the canopy reservoir; ``(column,)``."""
@@ -37,6 +41,36 @@ def wet_fraction(
     return torch.where(holds, fraction, 0.0)
 
 
+def uneven_drip(water: Tensor, capacity: Tensor, caught: Tensor, rain_fraction: Tensor, *, time_step: float) -> Tensor:
+    """Drip in kg m-2 s-1 from leaves that unevenly distributed rain fills unevenly (isba_physics.md 3.7).
+
+    Args:
+        water: on the leaves after rain and evaporation, kg m-2.
+        caught: rain on the vegetation, kg m-2 s-1.
+        rain_fraction: part of the cell that the rain reaches.
+
+    Steps longer than 300 s predict the water at step end, or, where that is none, at mid-step, and correct the
+    drip with it.
+    """
+    raining = caught > FINE_RAIN / time_step
+    rate = torch.where(raining, caught, 1.0)
+
+    def drip(of: Tensor, duration: float, possible: Tensor) -> Tensor:
+        fills = raining & possible
+        excess = torch.where(fills, rain_fraction * (of - capacity) / (rate * duration), 0.0)
+        limit = water / duration
+        return torch.where(fills, torch.minimum(rate * torch.exp(excess), limit), 0.0)
+
+    first = drip(water, time_step, water > 0.0)
+    if time_step <= PREDICTION_STEP:
+        return first
+    predicted = water - time_step * first
+    half = 0.5 * time_step
+    emptied = predicted <= NO_WATER
+    predicted = torch.where(raining & emptied, water - half * drip(water, half, emptied), predicted)
+    return drip(predicted, time_step, predicted > NO_WATER)
+
+
 def update_interception(
     *,
     intercepted_water: Tensor,
@@ -45,17 +79,27 @@ def update_interception(
     rainfall: Tensor,
     interception_evaporation: Tensor,
     time_step: float,
+    rain_fraction: Tensor | None = None,
 ) -> Interception:
     """Add rain, remove evaporation, let the surplus drip.
 
     Args:
         rainfall: rain outside snow, kg m-2 s-1.
         interception_evaporation: evaporation of intercepted water, kg m-2 s-1 (negative for dew).
+        rain_fraction: part of the cell that the rain reaches, over which it is exponentially distributed
+            (CRAIN='SGH'), so that leaves drip before all are full; None for even rain.
     """
-    filled = intercepted_water + time_step * (vegetation_fraction * rainfall - interception_evaporation)
+    caught = vegetation_fraction * rainfall
+    filled = intercepted_water + time_step * (caught - interception_evaporation)
     deficit = torch.clamp(filled, max=0.0) / time_step
     filled = torch.clamp(filled, min=0.0)
-    drip = torch.clamp(filled - capacity, min=0.0) / time_step
+    drip = torch.zeros_like(filled)
+    if rain_fraction is not None:
+        drip = uneven_drip(filled, capacity, caught, rain_fraction, time_step=time_step)
+        filled = filled - time_step * drip
+        deficit = deficit + torch.clamp(filled, max=0.0) / time_step
+        filled = torch.clamp(filled, min=0.0)
+    drip = drip + torch.clamp(filled - capacity, min=0.0) / time_step
     water = torch.minimum(filled, capacity)
     dripping = drip + deficit
     return Interception(water, (1.0 - vegetation_fraction) * rainfall + dripping, dripping)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from dalearn.constants import MINIMUM_SOIL_MOISTURE
 from dalearn.errors import InputError
+from dalearn.land.albedo_cycle import ALBEDO_MAPS, parameters_of_decade
 from dalearn.land.blocks import (
     begin_step,
     begin_water,
@@ -29,6 +30,7 @@ from dalearn.land.options import LandOptions
 from dalearn.land.snow_pack import empty_pack
 from dalearn.land.soil_ice import maximum_liquid_water
 from dalearn.land.state import Fluxes, Forcing, LandParameters, LandState
+from dalearn.land.topmodel import TOPOGRAPHY_MAPS
 from dalearn.tree import select_columns, tile_columns
 
 COLD_START_RESISTANCE = 100.0  # s m-1
@@ -49,7 +51,8 @@ class LandModel:
     """ISBA-A-gs for a batch of columns.
 
     Args:
-        parameters: of the columns to be run, all tensors on one device and of one floating dtype.
+        parameters: of the columns to be run, all tensors on one device and of one floating dtype; with the maps
+            that the options CM13 and SGH need, else InputError.
         options: physics choices and time step.
         compiled: compile the repeated blocks (with a fall-back to eager execution).
     """
@@ -60,6 +63,11 @@ class LandModel:
         self.parameters = parameters
         self.options = options or LandOptions()
         self.compiled = compiled
+        self._current: tuple[int | None, LandParameters | Packed] | None = None
+        if self.options.albedo == "CM13" and parameters.albedo_cycle is None:
+            raise InputError(f"land.albedo: CM13 needs {', '.join(ALBEDO_MAPS)} (cell, decade) in the surface map")
+        if self.options.runoff == "SGH" and parameters.topography is None:
+            raise InputError(f"land.runoff: SGH needs {', '.join(TOPOGRAPHY_MAPS)} (cell) in the surface map")
 
     def with_parameters(self, parameters: LandParameters) -> "LandModel":
         """The same model, compiled code included, for other columns."""
@@ -91,12 +99,18 @@ class LandModel:
             end_step=CompiledBlock(end, outputs=2),
         )
 
-    @cached_property
-    def _constants(self) -> LandParameters | Packed:
-        """The parameters in the form the blocks take them."""
-        if not (self.compiled and compilation_available()):
-            return self.parameters
-        return Packed.of(tile_columns(self.parameters, 2) if self._single else self.parameters)
+    def _constants(self, decade: int | None) -> LandParameters | Packed:
+        """The parameters, with the albedos of the ten days, in the form the blocks take them; kept until they
+        change."""
+        if self.options.albedo != "CM13":
+            decade = None
+        elif decade is None:
+            raise InputError("land.albedo: CM13 needs the date of every step; take the forcing from a ForcingWindow")
+        if self._current is None or self._current[0] != decade:
+            p = parameters_of_decade(self.parameters, decade)
+            packed = self.compiled and compilation_available()
+            self._current = decade, Packed.of(tile_columns(p, 2) if self._single else p) if packed else p
+        return self._current[1]
 
     @property
     def _single(self) -> bool:
@@ -159,7 +173,8 @@ class LandModel:
             state, forcing = tile_columns(state, 2), tile_columns(forcing, 2)
         if (state.snow is None) != (self.options.snow_layers == 0):
             raise InputError("state and model differ in snow: start from a state made with the same land.snow_layers")
-        block, p = self._blocks, self._constants
+        block, p = self._blocks, self._constants(forcing.decade)
+        forcing = dataclasses.replace(forcing, decade=None)
         start, energy, pools = block.begin_step(state, forcing, p)
         # a pack and its effect, or neither
         snow = block.snow(state, forcing, start, p) if self.options.snow_layers else ()

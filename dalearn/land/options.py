@@ -16,9 +16,11 @@ class LandOptions:
     Attributes:
         time_step: ISBA time step in s (XTSTEP_SURF).
         canopy: "three_point" (LTR_ML=F, Calvet et al. 1998) or "multilayer" (LTR_ML=T, Carrer et al. 2013).
-        albedo: soil albedo CALBEDO: "DRY", "WET", "MEAN" or "EVOL".
-        runoff: CRUNOFF: "WSAT" or "DT92".
+        albedo: soil albedo CALBEDO: "DRY", "WET", "MEAN", "EVOL", or "CM13" (maps, which the parameters then hold).
+        runoff: CRUNOFF: "WSAT", "DT92", or "SGH" (topography, which the parameters then hold).
         runoff_exponent: B of DT92 (XUNIF_RUNOFFB).
+        horton: runoff of rain beyond the infiltration capacity (CHORT='SGH').
+        subgrid_rain: rain exponentially distributed over the cell (CRAIN='SGH').
         snow_layers: of the explicit snow scheme ISBA-ES, 12 as in SURFEX or 3 for speed; 0 for no snow scheme, when
             the forcing must have no snowfall.
     """
@@ -28,6 +30,8 @@ class LandOptions:
     albedo: str = "DRY"
     runoff: str = "WSAT"
     runoff_exponent: float = 0.5
+    horton: bool = False
+    subgrid_rain: bool = False
     snow_layers: int = 0
 
     def __post_init__(self) -> None:

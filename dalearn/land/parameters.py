@@ -1,14 +1,20 @@
 """From the land cover and soil maps of the cells to the columns and their parameters."""
 
+import dataclasses
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 
 from dalearn.errors import InputError
 from dalearn.grid import Grid
+from dalearn.land.albedo_cycle import albedo_cycle
+from dalearn.land.overrides import Overrides
 from dalearn.land.photosynthesis import with_reference_assimilation
 from dalearn.land.radiation import dry_soil_albedo
 from dalearn.land.soil import soil_parameters
 from dalearn.land.state import LandParameters
+from dalearn.land.topmodel import TopographicIndex, dry_limit, dry_limit_of_properties, topography
 from dalearn.land.vegetation import (
     BARE_TYPES,
     TREE_TYPES,
@@ -39,6 +45,10 @@ def build_parameters(
     wind_height: float = 10.0,
     minimum_patch_fraction: float = 0.0,
     co2: float = DEFAULT_CO2,
+    overrides: Mapping[str, np.ndarray] | None = None,
+    albedo_maps: Mapping[str, np.ndarray] | None = None,
+    topographic_index: TopographicIndex | None = None,
+    cell_size: np.ndarray | None = None,
 ) -> tuple[Grid, LandParameters]:
     """The columns of the cells and everything about them that does not change, in float64.
 
@@ -60,6 +70,11 @@ def build_parameters(
         minimum_patch_fraction: patches below this fraction of the cell go to its largest patch (SURFEX's
             XRM_PATCH), whose parameters stay as they are.
         co2: CO2 of the air in ppm, of which the reference assimilation is made (isba_ags.md 1.9).
+        overrides: parameters in place of those of tables and texture, see ``overrides.Overrides``.
+        albedo_maps: albedos of every ten days (CALBEDO='CM13'), see ``albedo_cycle.albedo_cycle``.
+        topographic_index: of the cells (CRUNOFF='SGH').
+        cell_size: (cell,) square root of the area in km, for the distribution of rain (CRAIN='SGH'); None for less
+            than 15 km.
 
     Raises:
         InputError: a value out of range, with the cell and the variable.
@@ -79,16 +94,25 @@ def build_parameters(
     cell, patch_index = np.nonzero(patches > 0.0)
     share = types_in_patch(fractions[cell], patch_index + 1)
 
+    given = Overrides(overrides or {}, cell, share)
+    table = given.table()
+    depths = {"root_depth": root_depth, "soil_depth": soil_depth, "tree_height": tree_height}
+    of_columns = {name: given.of_types(name, values[cell]) for name, values in depths.items()}
     vegetated_fraction = 1.0 - fractions[:, BARE_TYPES].sum(axis=1)
     albedo = dry_soil_albedo(torch.from_numpy(sand[cell]), torch.from_numpy(vegetated_fraction[cell]))
     vegetation = patch_parameters(
         share,
-        tree_height[cell],
+        of_columns["tree_height"],
         latitude=latitude[cell],
         soil_albedo_visible=albedo.visible.numpy(),
         soil_albedo_near_infrared=albedo.near_infrared.numpy(),
+        table=table,
     )
-    soil = soil_parameters(clay[cell], sand[cell], share, root_depth[cell], soil_depth[cell], pedotransfer)
+    vegetation = given.vegetation(vegetation)
+    soil = soil_parameters(
+        clay[cell], sand[cell], share, of_columns["root_depth"], of_columns["soil_depth"], pedotransfer, table
+    )
+    soil = given.soil(soil)
     dry = (soil.field_capacity[0] <= soil.wilting_point[0]).numpy()
     if dry.any():
         worst = int(cell[dry][0])
@@ -110,7 +134,16 @@ def build_parameters(
         vegetation=vegetation,
         temperature_height=torch.full((columns,), temperature_height, dtype=torch.float64),
         wind_height=torch.full((columns,), wind_height, dtype=torch.float64),
+        cell_size=None if cell_size is None else torch.from_numpy(_checked_size(cell_size, cells)[cell]),
+        albedo_cycle=None if albedo_maps is None else albedo_cycle(albedo_maps, cell, share),
     )
+    if topographic_index is not None:
+        clay_fraction, sand_fraction = torch.from_numpy(clay[cell]), torch.from_numpy(sand[cell])
+        dry_soil = dry_limit(clay_fraction, sand_fraction, pedotransfer)
+        if {"porosity", "field_capacity"} & set(given.values):
+            dry_soil = dry_limit_of_properties(soil)
+        hills = topography(topographic_index, grid, soil, clay=clay[cell], dry=dry_soil)
+        parameters = dataclasses.replace(parameters, topography=hills)
     mixing_ratio = torch.full((columns,), ppm_to_mixing_ratio(co2), dtype=torch.float64)
     return grid, with_reference_assimilation(parameters, mixing_ratio)
 
@@ -161,6 +194,10 @@ def _checked_range(name: str, values: np.ndarray, cells: int, lower: float, uppe
 
 def _checked_texture(name: str, values: np.ndarray, cells: int) -> np.ndarray:
     return _checked_range(name, values, cells, 0.0, 1.0, " (a fraction, not a percentage)")
+
+
+def _checked_size(values: np.ndarray, cells: int) -> np.ndarray:
+    return _checked_range("cell_size", values, cells, 1e-3, 1e3, " km")
 
 
 def _check_texture_sum(clay: np.ndarray, sand: np.ndarray) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from dalearn.errors import InputError
 from dalearn.land.state import VegetationParameters
 
-ALBEDO_SCHEMES = ("DRY", "WET", "MEAN", "EVOL")
+ALBEDO_SCHEMES = ("DRY", "WET", "MEAN", "EVOL", "CM13")
 CROP_EXTINCTION = 0.6
 VEGETATION_EMISSIVITY = 0.97
 ROUGHNESS_PER_HEIGHT = 0.13
@@ -54,14 +54,15 @@ def moist_soil_albedo(
 ) -> SoilAlbedo:
     """Albedo of the soil as it is, from that of the dry soil (isba_physics.md 3.3).
 
-    ``option`` is SURFEX's CALBEDO: DRY, WET (half of the dry albedo), MEAN, or EVOL, which follows
-    ``relative_moisture``, w_1 / w_sat of the first layer.
+    ``option`` is SURFEX's CALBEDO: DRY, WET (half of the dry albedo), MEAN, EVOL, which follows
+    ``relative_moisture``, w_1 / w_sat of the first layer, or CM13, for which the parameters already hold the
+    albedo of the ten days.
 
     Raises:
         InputError: unknown option, or EVOL without the soil moisture.
     """
     dry = SoilAlbedo(vegetation.soil_albedo_visible_dry, vegetation.soil_albedo_near_infrared_dry)
-    if option == "DRY":
+    if option in ("DRY", "CM13"):
         return dry
     if option == "WET":
         return SoilAlbedo(0.5 * dry.visible, 0.5 * dry.near_infrared)

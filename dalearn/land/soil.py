@@ -1,6 +1,7 @@
 """Hydraulic and thermal parameters of the soil from its texture (isba_physics.md 2)."""
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -105,11 +106,13 @@ def soil_parameters(
     root_depth: np.ndarray,
     soil_depth: np.ndarray,
     relation: str = "CH78",
+    table: Mapping[str, np.ndarray] = TYPES,
 ) -> SoilParameters:
     """Geometry, hydraulic and thermal parameters of every column, float64.
 
     ``clay``, ``sand`` (column,) 0..1, the same in all layers; ``type_share``, ``root_depth``, ``soil_depth``
-    (column, 19), the share of each vegetation type in the column and its depths in m.
+    (column, 19), the share of each vegetation type in the column and its depths in m; ``table`` with the columns of
+    ``vegetation.TYPES``, each (19,) or (column, 19).
 
     Raises:
         InputError: unknown pedotransfer relation.
@@ -119,8 +122,13 @@ def soil_parameters(
     layers = soil_layers(depths.hydrological)
     rooted_share = type_share * ~BARE_TYPES
     rooted_share = rooted_share / np.maximum(rooted_share.sum(axis=1, keepdims=True), np.finfo(float).tiny)
-    extinction = np.where(depths.root > 0.0, rooted_share @ TYPES["root_extinction"], 0.5)
-    cumulative = cumulative_roots(layers, depths.root, extinction, rooted_share @ TYPES["root_linear"])
+
+    def mean_of_rooted(name: str) -> np.ndarray:
+        values = table[name]
+        return rooted_share @ values if values.ndim == 1 else (rooted_share * values).sum(axis=1)
+
+    extinction = np.where(depths.root > 0.0, mean_of_rooted("root_extinction"), 0.5)
+    cumulative = cumulative_roots(layers, depths.root, extinction, mean_of_rooted("root_linear"))
     runoff = runoff_depth(layers, cumulative, depths.hydrological)
 
     def tensor(values: np.ndarray) -> Tensor:

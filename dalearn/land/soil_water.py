@@ -29,6 +29,7 @@ class SoilWaterDemand(NamedTuple):
     sublimation: Tensor
     root_uptake: Tensor  # (layer, column)
     excess_evaporation: Tensor  # snow evaporation beyond the pack, taken from the soil
+    lateral_flow: Tensor | None = None  # (layer, column) to the river without ice, counted as drainage
 
 
 class SoilColumn(NamedTuple):
@@ -243,11 +244,17 @@ def water_substep(
     stored = torch.where(joined, dz * moisture, 0.0)
     withdrawn = torch.clamp(demand.throughfall, max=0.0) - demand.excess_evaporation
     source = withdrawn * stored / stored.sum(dim=0) - demand.root_uptake
+    lateral = None if demand.lateral_flow is None else impedance * demand.lateral_flow
+    if lateral is not None:
+        source = source - lateral
     source = torch.cat([source[:1] - demand.soil_evaporation, source[1:]], dim=0)
     moisture, drainage = richards(
         temperature=column.temperature, moisture=moisture, ice=column.ice, impedance=impedance, capacity=capacity,
         source=source, vapour=vapour, surface_pressure=surface_pressure, soil=soil, time_step=dt,
     )  # fmt: skip
+
+    if lateral is not None:
+        drainage = drainage + DENSITY_WATER * lateral.sum(dim=0)
 
     insulation = torch.cat([surface_insulation[None], torch.ones_like(column.ice[1:])], dim=0)
     changed = freeze_or_thaw(

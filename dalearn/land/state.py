@@ -42,7 +42,7 @@ class LandState:
 class Forcing:
     """Atmosphere during one model step, at the start of the step; rain and snow of the whole step.
 
-    All ``(column,)``.
+    All ``(column,)`` apart from the date.
     """
 
     air_temperature: Tensor  # K
@@ -55,6 +55,7 @@ class Forcing:
     snowfall: Tensor  # kg m-2 s-1
     co2_concentration: Tensor  # kg m-3
     cosine_zenith: Tensor  # -, of the limited zenith angle (isba_physics.md 1.4)
+    decade: int | None = None  # 0..35, of the date: three in a month; read with the albedo maps of CALBEDO='CM13'
 
 
 @tensor_dataclass
@@ -130,6 +131,32 @@ class VegetationParameters:
 
 
 @tensor_dataclass
+class AlbedoCycle:
+    """Albedos of every ten days (CALBEDO='CM13'), all ``(decade, column)`` with 36 decades, three in a month."""
+
+    soil_visible: Tensor
+    soil_near_infrared: Tensor
+    vegetation_visible: Tensor
+    vegetation_near_infrared: Tensor
+
+
+@tensor_dataclass
+class Topography:
+    """Saturated fraction and lateral flow of a cell as functions of its soil moisture (CRUNOFF='SGH').
+
+    The patches of a cell share its soil moisture: ``neighbour`` is where each of them lies, as a number of columns
+    from here (0 where there are fewer), ``neighbour_weight`` its share in the moisture of the cell.
+    """
+
+    moisture: Tensor  # (row, column) of the cell, descending from the mean porosity, m3 m-3
+    saturated: Tensor  # (row, column) fraction of the cell
+    outflow: Tensor  # (row, column) lateral flow per saturated conductivity, as SURFEX defines it
+    anisotropy: Tensor  # (layer, column) of the conductivity
+    neighbour: Tensor  # (patch, column) columns
+    neighbour_weight: Tensor  # (patch, column)
+
+
+@tensor_dataclass
 class LandParameters:
     """Everything about a column that does not change with time."""
 
@@ -137,6 +164,9 @@ class LandParameters:
     vegetation: VegetationParameters
     temperature_height: Tensor  # z_ref, m, (column,)
     wind_height: Tensor  # u_ref, m, (column,)
+    cell_size: Tensor | None = None  # km, (column,), square root of the area; None: below 15 km
+    albedo_cycle: AlbedoCycle | None = None
+    topography: Topography | None = None
 
 
 @tensor_dataclass

@@ -8,6 +8,8 @@ al. 2020 and others).  A-gs never acts on the bare types NO, ROCK and SNOW; thei
 repeat GRAS so that every formula stays finite there.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 
@@ -170,18 +172,24 @@ def patch_parameters(
     latitude: np.ndarray,
     soil_albedo_visible: np.ndarray,
     soil_albedo_near_infrared: np.ndarray,
+    table: Mapping[str, np.ndarray] = TYPES,
 ) -> VegetationParameters:
     """Parameters of each patch, averaged over the types in it (isba_ags.md 6.4), in float64.
 
     ``type_share`` (column, 19) sums to 1 and comes from ``types_in_patch``; ``tree_height`` (column, 19) m;
-    ``latitude`` (column,) degrees; dry ``soil_albedo_*`` (column,).  Every type of a patch covers the same
+    ``latitude`` (column,) degrees; dry ``soil_albedo_*`` (column,); ``table`` has
+    the columns of ``TYPES``, each (19,) or (column, 19).  Every type of a patch covers the same
     fraction of the ground, so SURFEX's weights "fraction x veg" are the plain shares.  Parameters are averaged,
     not the nonlinear functions of them.  ``reference_assimilation`` is left at 1 for
     ``photosynthesis.with_reference_assimilation``.
     """
 
-    def mean(values: np.ndarray) -> np.ndarray:
-        return type_share @ values
+    def mean(values: np.ndarray, share: np.ndarray = type_share) -> np.ndarray:
+        return share @ values if values.ndim == 1 else (share * values).sum(axis=1)
+
+    def of_dominant(name: str) -> np.ndarray:
+        values = np.broadcast_to(table[name], type_share.shape)
+        return np.take_along_axis(values, dominant[:, None], axis=1)[:, 0]
 
     def of_pathway(name: str) -> np.ndarray:
         return mean(np.where(TYPES["pathway"] == "C3", *PATHWAYS[name]))
@@ -198,8 +206,8 @@ def patch_parameters(
     tree_share = type_share * TREE_TYPES
     tree_share = tree_share / np.maximum(tree_share.sum(axis=1, keepdims=True), np.finfo(float).tiny)
     mean_tree_height = (tree_share * np.nan_to_num(tree_height)).sum(axis=1)
-    fixed_height = np.where(group == "tree", mean_tree_height, np.nan_to_num(TYPES["height"])[dominant])
-    specific_leaf_area = mean(TYPES["nitrogen_slope"]) * mean(TYPES["nitrogen"]) + mean(TYPES["nitrogen_offset"])
+    fixed_height = np.where(group == "tree", mean_tree_height, np.nan_to_num(of_dominant("height")))
+    specific_leaf_area = mean(table["nitrogen_slope"]) * mean(table["nitrogen"]) + mean(table["nitrogen_offset"])
 
     return VegetationParameters(
         vegetated=tensor(group != "bare"),
@@ -208,19 +216,19 @@ def patch_parameters(
         is_woody=tensor(type_share @ TREE_TYPES.astype(float) >= 0.5),
         is_tropical_evergreen=tensor(type_share[:, VEGETATION_TYPES.index("TRBE")] > 0.8),
         is_defensive=tensor(mean((TYPES["strategy"] == "defensive").astype(float)) >= 0.5),
-        fixed_cover=tensor(mean(np.nan_to_num(TYPES["cover"]))),
+        fixed_cover=tensor(mean(np.nan_to_num(table["cover"]))),
         fixed_height=tensor(fixed_height),
         maximum_crop_height=tensor(np.where(group == "crop", fixed_height, 1.0)),
-        bare_emissivity=tensor(mean(TYPES["bare_emissivity"])),
-        vegetation_heat_capacity=tensor(1e-5 / mean(1.0 / TYPES["heat_capacity"])),
-        interception_coefficient=tensor(mean(TYPES["interception"])),
-        vegetation_albedo_visible=tensor(mean(TYPES["visible"])),
-        vegetation_albedo_near_infrared=tensor(mean(TYPES["near_infrared"])),
+        bare_emissivity=tensor(mean(table["bare_emissivity"])),
+        vegetation_heat_capacity=tensor(1e-5 / mean(1.0 / table["heat_capacity"])),
+        interception_coefficient=tensor(mean(table["interception"])),
+        vegetation_albedo_visible=tensor(mean(table["visible"])),
+        vegetation_albedo_near_infrared=tensor(mean(table["near_infrared"])),
         soil_albedo_visible_dry=tensor(soil_albedo_visible),
         soil_albedo_near_infrared_dry=tensor(soil_albedo_near_infrared),
-        mesophyll_conductance=tensor(1e-3 * mean(TYPES["mesophyll"])),
-        cuticular_conductance=tensor(1e-3 * mean(TYPES["cuticular"])),
-        maximum_assimilation=tensor(1e-6 * mean(TYPES["assimilation"])),
+        mesophyll_conductance=tensor(1e-3 * mean(table["mesophyll"])),
+        cuticular_conductance=tensor(1e-3 * mean(table["cuticular"])),
+        maximum_assimilation=tensor(1e-6 * mean(table["assimilation"])),
         quantum_efficiency=tensor(of_pathway("quantum_efficiency")),
         compensation_point=tensor(of_pathway("compensation_point") * ppm_to_mixing_ratio(1.0)),
         compensation_q10_log=constant(np.log(COMPENSATION_Q10)),
@@ -234,17 +242,17 @@ def patch_parameters(
         herbaceous_f0=tensor(of_pathway("f0")),
         drought_intercept=tensor(of_pathway("intercept")),
         drought_slope=tensor(of_pathway("slope")),
-        woody_maximum_deficit=tensor(tree_share @ np.nan_to_num(TYPES["deficit"])),
-        critical_stress=tensor(mean(TYPES["critical_stress"])),
-        leaf_longevity=tensor(DAY * mean(TYPES["longevity"])),
-        minimum_leaf_area_index=tensor(mean(TYPES["minimum_lai"])),
+        woody_maximum_deficit=tensor(mean(np.nan_to_num(table["deficit"]), tree_share)),
+        critical_stress=tensor(mean(table["critical_stress"])),
+        leaf_longevity=tensor(DAY * mean(table["longevity"])),
+        minimum_leaf_area_index=tensor(mean(table["minimum_lai"])),
         biomass_per_leaf_area=tensor(1.0 / specific_leaf_area),
-        soil_respiration_25=tensor(1e-7 * mean(TYPES["soil_respiration"])),
+        soil_respiration_25=tensor(1e-7 * mean(table["soil_respiration"])),
         latitude=tensor(latitude),
         reference_assimilation=constant(1.0),
-        shading_leaf_area_index=tensor(TYPES["shading_lai"][dominant]),
-        clumping_upper=tensor(TYPES["clumping_upper"][dominant]),
-        clumping_lower=tensor(TYPES["clumping_lower"][dominant]),
+        shading_leaf_area_index=tensor(of_dominant("shading_lai")),
+        clumping_upper=tensor(of_dominant("clumping_upper")),
+        clumping_lower=tensor(of_dominant("clumping_lower")),
         permanent_snow_fraction=tensor(type_share[:, VEGETATION_TYPES.index("SNOW")]),
         forest_fraction=tensor(type_share @ TREE_TYPES.astype(float)),
     )

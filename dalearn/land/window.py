@@ -9,7 +9,14 @@ from torch import Tensor
 
 from dalearn.land.state import Forcing
 
-FORCING_FIELDS = tuple(Forcing.__annotations__)
+FORCING_FIELDS = tuple(name for name in Forcing.__annotations__ if name != "decade")
+
+
+def decade_of(time: np.datetime64) -> int:
+    """Ten-day period of a date, 0..35: days 1-10, 11-20 and the rest of every month (isba_ags.md 10.1)."""
+    month = time.astype("datetime64[M]")
+    day = int((time.astype("datetime64[D]") - month.astype("datetime64[D]")).astype(int))
+    return 3 * (int(month.astype(int)) % 12) + min(day, 29) // 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +52,8 @@ class ForcingWindow:
         values = self.values[step]
         if cell_of_column is not None:
             values = values.index_select(-1, cell_of_column)
-        return Forcing(**dict(zip(FORCING_FIELDS, values.unbind(0), strict=True)))
+        start = self.start.astype("datetime64[s]") + np.rint(step * self.time_step).astype("timedelta64[s]")
+        return Forcing(**dict(zip(FORCING_FIELDS, values.unbind(0), strict=True)), decade=decade_of(start))
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> "ForcingWindow":
         """The same window on another device or in another precision."""

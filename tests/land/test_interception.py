@@ -1,5 +1,8 @@
 """isba_physics.md 3.7, 11.6."""
 
+import math
+
+import numpy as np
 import pytest
 import torch
 
@@ -50,3 +53,46 @@ def test_water_is_conserved(evaporation: float) -> None:
     stored = (result.water - before) / step
     torch.testing.assert_close(stored + result.throughfall + evaporation, rain, rtol=0.0, atol=1e-17)
     assert 0.0 <= result.water.item() <= 0.36
+
+
+def drip_of_uneven_rain(water: float, rain: float, capacity: float, mu: float, step: float) -> tuple[float, float]:
+    """isba_physics.md 3.7, CRAIN='SGH', in plain numbers: drip (kg m-2 s-1) and the water left."""
+    drip = 0.0
+    if rain > 0.01 / step and water > 0.0:
+        drip = min(rain * math.exp(mu * (water - capacity) / (rain * step)), water / step)
+    if step > 300.0:
+        left = water - step * drip
+        if rain > 0.01 / step and left <= 1e-12:
+            half = min(rain * math.exp(mu * (water - capacity) / (rain * step / 2.0)), water / (step / 2.0))
+            left = water - step / 2.0 * half
+        drip = 0.0
+        if rain > 0.01 / step and left > 1e-12:
+            drip = min(rain * math.exp(mu * (left - capacity) / (rain * step)), water / step)
+    water -= step * drip
+    deficit, water = min(0.0, water / step), max(0.0, water)
+    return drip + max(0.0, (water - capacity) / step) + deficit, min(water, capacity)
+
+
+@pytest.mark.parametrize("step", [300.0, 1800.0])
+@pytest.mark.parametrize("mu", [1.0, 0.3])
+def test_drip_of_uneven_rain(step: float, mu: float) -> None:
+    generator = np.random.default_rng(3)
+    before = generator.uniform(0.0, 0.4, 400)
+    rain = generator.choice([0.0, 4e-6, 1e-4, 1e-3, 5e-3], 400)
+    evaporation = generator.uniform(-2e-5, 8e-5, 400)
+    result = update_interception(
+        intercepted_water=torch.from_numpy(before),
+        capacity=tensor(0.4).expand(400),
+        vegetation_fraction=tensor(0.95).expand(400),
+        rainfall=torch.from_numpy(rain),
+        interception_evaporation=torch.from_numpy(evaporation),
+        time_step=step,
+        rain_fraction=torch.full((400,), mu, dtype=torch.float64),
+    )
+    for i in range(400):
+        filled = before[i] + step * (0.95 * rain[i] - evaporation[i])
+        drip, water = drip_of_uneven_rain(max(0.0, filled), 0.95 * rain[i], 0.4, mu, step)
+        assert result.dripping[i].item() == pytest.approx(drip + min(0.0, filled / step), rel=1e-9, abs=1e-18)
+        assert result.water[i].item() == pytest.approx(water, rel=1e-9, abs=1e-15)
+    stored = (result.water.numpy() - before) / step
+    np.testing.assert_allclose(stored + result.throughfall.numpy() + evaporation, rain, rtol=0.0, atol=1e-17)

@@ -16,6 +16,7 @@ from dalearn.land.options import LandOptions
 from dalearn.land.parameters import build_parameters
 from dalearn.land.photosynthesis import with_reference_assimilation
 from dalearn.land.state import Forcing, LandParameters, LandState
+from dalearn.land.topmodel import TopographicIndex
 from dalearn.land.vegetation import VEGETATION_TYPES
 from dalearn.tree import map_tensors, named_tensors, select_columns, to
 
@@ -91,6 +92,36 @@ def test_water_budget_closes_at_every_step(name: str, runoff: str) -> None:
         lost = fluxes.evaporation + fluxes.drainage + fluxes.surface_runoff
         torch.testing.assert_close(gained, forcing.rainfall - lost, rtol=0.0, atol=2e-12)
         state = new
+    for field, values in named_tensors(state):
+        assert values.isfinite().all(), field
+
+
+@pytest.mark.parametrize("name", ["day", "frost", "storm"])
+@pytest.mark.parametrize("runoff", ["WSAT", "DT92", "SGH"])
+def test_water_budget_closes_with_uneven_rain_horton_runoff_and_topography(name: str, runoff: str) -> None:
+    cells = len(VEGETATION_TYPES)
+    shares = 0.7 * np.eye(cells) + 0.3 * np.roll(np.eye(cells), 1, axis=1)
+    clay, sand, latitude = np.linspace(0.05, 0.6, cells), np.linspace(0.9, 0.2, cells), np.full(cells, 44.0)
+    index = {"minimum": 4.0, "maximum": 14.0, "mean": 7.2, "deviation": 1.6, "skewness": 1.1}
+    _, parameters = build_parameters(
+        shares, clay, sand, latitude, np.zeros(cells), cell_size=np.full(cells, 25.0),
+        topographic_index=TopographicIndex(**{key: np.full(cells, value) for key, value in index.items()}),
+    )  # fmt: skip
+    columns = parameters.wind_height.shape[0]
+    options = LandOptions(runoff=runoff, horton=True, subgrid_rain=True)
+    model = LandModel(parameters, options, compiled=False)
+    temperature = torch.full((columns,), 275.0 if name == "frost" else 286.0, dtype=DTYPE)
+    state = model.initial_state(temperature=temperature, soil_wetness=1.0, leaf_area_index=2.5)
+    forcing = weather(columns, **WEATHER[name])
+    run_off = torch.zeros(columns, dtype=DTYPE)
+    for _ in range(12):
+        new, fluxes = model.step(state, forcing, False)
+        gained = (water(new, parameters) - water(state, parameters)) / model.options.time_step
+        lost = fluxes.evaporation + fluxes.drainage + fluxes.surface_runoff
+        torch.testing.assert_close(gained, forcing.rainfall - lost, rtol=0.0, atol=2e-12)
+        state, run_off = new, run_off + fluxes.surface_runoff
+    if name == "storm":
+        assert (run_off > 0.0).all()
     for field, values in named_tensors(state):
         assert values.isfinite().all(), field
 
@@ -254,8 +285,8 @@ def test_autograd_equals_central_differences_over_six_hours() -> None:
 
 
 def test_unknown_options_name_the_known_ones() -> None:
-    with pytest.raises(InputError, match=r"land\.runoff.*WSAT, DT92"):
-        LandOptions(runoff="SGH")
+    with pytest.raises(InputError, match=r"land\.runoff.*WSAT, DT92, SGH"):
+        LandOptions(runoff="VIC")
     with pytest.raises(InputError, match="does not divide a day"):
         LandOptions(time_step=1700.0)
 

@@ -81,8 +81,8 @@ def test_moist_soil_albedo() -> None:
 
 def test_albedo_options_are_checked() -> None:
     vegetation = vegetation_of("NO")
-    with pytest.raises(InputError, match="unknown option 'CM13', choose one of DRY"):
-        surface_properties(column(0.0), vegetation, "CM13")
+    with pytest.raises(InputError, match="unknown option 'DAMP', choose one of DRY"):
+        surface_properties(column(0.0), vegetation, "DAMP")
     with pytest.raises(InputError, match="needs the moisture"):
         surface_properties(column(0.0), vegetation, "EVOL")
 
