@@ -90,6 +90,7 @@ class Setup:
         parameters = to(parameters, device=self.device, dtype=self.dtype)
         options = LandOptions(
             time_step=land.time_step,
+            photosynthesis=land.photosynthesis,
             canopy=land.canopy,
             albedo=land.albedo,
             runoff=land.runoff,
@@ -122,7 +123,8 @@ class Setup:
         """The forcing of the model steps from ``start`` to ``end``."""
         shortwave = self.config.forcing.shortwave if self.config.forcing is not None else "linear"
         time_step = self.config.land.time_step
-        return self.forcing.window(start, end, time_step, self.dtype, self.device, shortwave=shortwave)
+        window = self.forcing.window(start, end, time_step, self.dtype, self.device, shortwave=shortwave)
+        return dataclasses.replace(window, dated=not self.model.options.leaves_grow)
 
     def cold_start(self) -> LandState:
         """The state before the spin-up: the mean air temperature everywhere, moist soil, few leaves."""

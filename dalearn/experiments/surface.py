@@ -2,7 +2,8 @@
 
 A surface map is a netCDF file with dims (cell, vegetation_type): ``fraction``, ``clay``, ``sand``, ``latitude``,
 ``longitude``, the coordinate ``vegetation_type`` and, where known, ``altitude``, ``root_depth``, ``soil_depth``,
-``tree_height`` and station names ``name``.
+``tree_height`` and station names ``name``.  ``leaf_area_index`` (cell, vegetation_type, decade), 36 decades, is what a
+model that does not grow leaves follows.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from dalearn.errors import InputError
 from dalearn.experiments.sections import CellConfig, LandConfig
 from dalearn.grid import Grid
 from dalearn.io import read_values, reading, require
-from dalearn.land.parameters import build_parameters
+from dalearn.land.parameters import DECADES, build_parameters
 from dalearn.land.state import LandParameters
 from dalearn.land.vegetation import VEGETATION_TYPES
 
@@ -26,6 +27,8 @@ POSITION_TOLERANCE = 0.02  # degrees
 @dataclass(frozen=True)
 class Surface:
     """Land cover and soil of the cells.
+
+    ``leaf_area_index`` (cell, 19, 36) m2 m-2, NaN for types that a cell lacks; None where it is not given.
 
     Shapes: ``fraction`` and the three depths (cell, 19) in the order of ``VEGETATION_TYPES``, m, NaN = typical of
     the type; the others (cell,), ``name`` "" where the cell has no station.
@@ -41,6 +44,7 @@ class Surface:
     soil_depth: np.ndarray
     tree_height: np.ndarray
     name: tuple[str, ...]
+    leaf_area_index: np.ndarray | None = None
 
     @property
     def cell_count(self) -> int:
@@ -48,6 +52,12 @@ class Surface:
 
     def parameters(self, land: LandConfig) -> tuple[Grid, LandParameters]:
         """The columns and their parameters, float64, forcing heights aside; InputError for values out of range."""
+        prescribed = land.photosynthesis in ("AST", "NON")
+        if prescribed and self.leaf_area_index is None:
+            raise InputError(
+                f"{self.source}: leaf_area_index is missing; land.photosynthesis {land.photosynthesis} does not grow "
+                "leaves, give leaf_area_index for the 36 decades of the year or choose NIT"
+            )
         try:
             return build_parameters(
                 self.fraction,
@@ -58,6 +68,7 @@ class Surface:
                 root_depth=self.root_depth,
                 soil_depth=self.soil_depth,
                 tree_height=self.tree_height,
+                leaf_area_index=self.leaf_area_index if prescribed else None,
                 pedotransfer=land.pedotransfer,
                 minimum_patch_fraction=land.minimum_patch_fraction,
                 co2=land.co2,
@@ -99,8 +110,16 @@ def surface_of_cells(source: str, cells: Sequence[CellConfig]) -> Surface:
     def of_cells(name: str) -> np.ndarray:
         return np.array([getattr(cell, name) for cell in cells], dtype=np.float64)
 
+    given = [cell.leaf_area_index for cell in cells]
+    leaf_area = None
+    if any(values is not None for values in given):
+        leaf_area = np.full((*fraction.shape, DECADES), np.nan)
+        for row, values in enumerate(given):
+            leaf_area[row] = np.nan if values is None else values
+
     return Surface(
         source=source,
+        leaf_area_index=leaf_area,
         fraction=fraction,
         name=tuple(cell.name for cell in cells),
         **{name: of_cells(name) for name in ("latitude", "longitude", "clay", "sand")},
@@ -122,7 +141,10 @@ def read_surface(path: Path) -> Surface:
                 raise InputError(f"{path}: {name} is undefined in cell {np.argwhere(~np.isfinite(array))[0][0]}")
         undefined = np.full_like(values["fraction"], np.nan)
         by_type = {name: read_values(file, name) if name in file.variables else undefined for name in TYPE_FIELDS}
+        leaf_area = read_values(file, "leaf_area_index")[:, order] if "leaf_area_index" in file.variables else None
         names = [str(name) for name in file["name"][:]] if "name" in file.variables else [""] * len(values["clay"])
     fraction = values.pop("fraction")[:, order]
     by_type = {name: array[:, order] for name, array in by_type.items()}
-    return Surface(source=str(path), name=tuple(names), fraction=fraction, **values, **by_type)
+    return Surface(
+        source=str(path), name=tuple(names), fraction=fraction, leaf_area_index=leaf_area, **values, **by_type
+    )

@@ -14,6 +14,20 @@ SOIL_LAYERS = 14
 
 
 @tensor_dataclass
+class RootsAndWood:
+    """Pools below the leaves and the passive structure, carried with photosynthesis NCB only (isba_ags.md 5.1).
+
+    All ``(column,)``, kg m-2 of dry matter; wood stays 0 in herbaceous columns.
+    """
+
+    root_biomass: Tensor  # below-ground structure
+    wood_biomass: Tensor  # above the ground
+    root_wood_biomass: Tensor  # below the ground
+    root_respiration: Tensor  # since the last daily update
+    wood_respiration: Tensor  # above the ground, since the last daily update
+
+
+@tensor_dataclass
 class LandState:
     """Prognostic variables and memory of a column (isba_physics.md 1.7, isba_ags.md 9.1).
 
@@ -36,6 +50,7 @@ class LandState:
     active_structural_respiration: Tensor  # kg m-2 dry matter since the last daily update
     passive_structural_respiration: Tensor  # kg m-2 dry matter since the last daily update
     snow: SnowPack | None = None  # None where the model has no snow scheme
+    roots_and_wood: RootsAndWood | None = None  # None except with photosynthesis NCB
 
 
 @tensor_dataclass
@@ -55,6 +70,7 @@ class Forcing:
     snowfall: Tensor  # kg m-2 s-1
     co2_concentration: Tensor  # kg m-3
     cosine_zenith: Tensor  # -, of the limited zenith angle (isba_physics.md 1.4)
+    decade: Tensor | None = None  # ten days of the year, 1..36; only where the leaf area is prescribed
 
 
 @tensor_dataclass
@@ -120,6 +136,10 @@ class VegetationParameters:
     minimum_leaf_area_index: Tensor  # m2 m-2
     biomass_per_leaf_area: Tensor  # b = 1/(e N + f), kg m-2
     soil_respiration_25: Tensor  # RE25, kg m-2 s-1 CO2
+    wood_longevity: Tensor  # tau_w of photosynthesis NCB, s; 0 without wood
+    minimum_stomatal_resistance: Tensor  # Rsmin of photosynthesis NON, s m-1
+    deficit_sensitivity: Tensor  # gamma of photosynthesis NON, kg kg-1 to the power -1
+    light_scale: Tensor  # Rgl of photosynthesis NON, W m-2
     latitude: Tensor  # degrees
     reference_assimilation: Tensor  # ANMAX, kg kg-1 m s-1; set by photosynthesis.reference_assimilation
     shading_leaf_area_index: Tensor  # LAI_shade of the multilayer canopy
@@ -137,6 +157,7 @@ class LandParameters:
     vegetation: VegetationParameters
     temperature_height: Tensor  # z_ref, m, (column,)
     wind_height: Tensor  # u_ref, m, (column,)
+    leaf_area_climatology: Tensor | None = None  # (decade, column) m2 m-2, 36 decades; for prescribed leaves only
 
 
 @tensor_dataclass

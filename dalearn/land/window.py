@@ -9,7 +9,14 @@ from torch import Tensor
 
 from dalearn.land.state import Forcing
 
-FORCING_FIELDS = tuple(Forcing.__annotations__)
+FORCING_FIELDS = tuple(name for name in Forcing.__annotations__ if name != "decade")
+
+
+def decade_of_year(time: np.datetime64) -> int:
+    """1..36: three in each month, the third one to its end (isba_ags.md 10.1)."""
+    month = time.astype("datetime64[M]")
+    day = int((time.astype("datetime64[D]") - month.astype("datetime64[D]")).astype(int))
+    return 3 * (int(month.astype(int)) % 12) + min(day, 29) // 10 + 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,12 +25,14 @@ class ForcingWindow:
 
     Shape: ``values`` (step, variable, cell), the variables in the order and units of ``Forcing``.
     ``first_of_day[i]`` is true for the first step of a UTC day: step i begins less than one step after midnight.
+    ``dated`` adds the decade of the year, which models with prescribed leaves ask for.
     """
 
     values: Tensor
     start: np.datetime64
     time_step: float
     first_of_day: tuple[bool, ...]
+    dated: bool = False
 
     def __post_init__(self) -> None:
         if self.values.ndim != 3 or self.values.shape[1] != len(FORCING_FIELDS):
@@ -45,7 +54,12 @@ class ForcingWindow:
         values = self.values[step]
         if cell_of_column is not None:
             values = values.index_select(-1, cell_of_column)
-        return Forcing(**dict(zip(FORCING_FIELDS, values.unbind(0), strict=True)))
+        decade = values.new_full(values.shape[1:], self._decade(step)) if self.dated else None
+        return Forcing(**dict(zip(FORCING_FIELDS, values.unbind(0), strict=True)), decade=decade)
+
+    def _decade(self, step: int) -> int:
+        begin = self.start.astype("datetime64[s]") + np.timedelta64(round(step * self.time_step), "s")
+        return decade_of_year(begin)
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> "ForcingWindow":
         """The same window on another device or in another precision."""
