@@ -28,10 +28,9 @@ POSITION_TOLERANCE = 0.02  # degrees
 class Surface:
     """Land cover and soil of the cells.
 
-    ``leaf_area_index`` (cell, 19, 36) m2 m-2, NaN for types that a cell lacks; None where it is not given.
-
     Shapes: ``fraction`` and the three depths (cell, 19) in the order of ``VEGETATION_TYPES``, m, NaN = typical of
-    the type; the others (cell,), ``name`` "" where the cell has no station.
+    the type; ``leaf_area_index`` (cell, 19, 36) m2 m-2, NaN for types that a cell lacks, None where not given; the
+    others (cell,), ``name`` "" where the cell has no station.
     """
 
     source: str
@@ -56,7 +55,7 @@ class Surface:
         if prescribed and self.leaf_area_index is None:
             raise InputError(
                 f"{self.source}: leaf_area_index is missing; land.photosynthesis {land.photosynthesis} does not grow "
-                "leaves, give leaf_area_index for the 36 decades of the year or choose NIT"
+                "leaves: give it by cell, vegetation_type and decade (36 a year), or choose NIT"
             )
         try:
             return build_parameters(
