@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from operator import attrgetter
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -15,18 +16,17 @@ from torch import Tensor
 
 from dalearn.errors import InputError
 from dalearn.experiments.reference_snow import snow_from_file, snow_to_file
-from dalearn.land.snow_pack import SnowPack
-from dalearn.land.state import Fluxes, LandParameters, LandState
+from dalearn.land.state import OPTIONAL_PARTS, Fluxes, LandParameters, LandState, state_from_fields
 from dalearn.variables import VARIABLES
 
 UNUSED_SOIL_MOISTURE = 0.2  # m3 m-3, where a column holds no water
 
 
-def _names(kind: type, snow: type | None = None) -> dict[str, str]:
-    """SURFEX name, that of a layered variable without its number -> attribute of the dataclass, dotted in the snow."""
+def _names(kind: type, parts: Mapping[str, type] = MappingProxyType({})) -> dict[str, str]:
+    """SURFEX name, that of a layered variable without its number -> attribute, dotted in the optional parts."""
     known = {item.name for item in fields(kind)}
-    if snow is not None:
-        known |= {f"snow.{item.name}" for item in fields(snow)}
+    for part, of_part in parts.items():
+        known |= {f"{part}.{item.name}" for item in fields(of_part)}
     names: dict[str, str] = {}
     for row in VARIABLES.values():
         if row.field in known:
@@ -34,7 +34,7 @@ def _names(kind: type, snow: type | None = None) -> dict[str, str]:
     return names
 
 
-STATE_NAMES = _names(LandState, SnowPack)
+STATE_NAMES = _names(LandState, OPTIONAL_PARTS)
 FLUX_NAMES = _names(Fluxes)
 # means over the patches of the cell in the files
 CELL_MEAN_NAMES = {"CD_ISBA": "drag_coefficient", "CH_ISBA": "heat_exchange_coefficient"}
@@ -56,16 +56,17 @@ def state_of(values: Mapping[str, np.ndarray], source: str, prefix: str = "") ->
 
     Raises InputError for a quantity that is missing: the variable ``prefix`` + its name of the file ``source``.
     """
-    for name in STATE_NAMES:
+    has_wood = "BIOMA4" in values
+    names = {name: field for name, field in STATE_NAMES.items() if has_wood or not field.startswith("roots_and_wood.")}
+    for name in names:
         if name not in values:
             raise InputError(f"{source}: variable {prefix}{name} is missing; add it, the model starts from it")
     model = snow_from_file(values)
     found = {}
-    for name, field in STATE_NAMES.items():
+    for name, field in names.items():
         filled = np.nan_to_num(model[name], nan=UNUSED_SOIL_MOISTURE if name == "WG" else 0.0)
         found[field] = torch.from_numpy(np.ascontiguousarray(filled))
-    pack = {field.removeprefix("snow."): found.pop(field) for field in list(found) if field.startswith("snow.")}
-    return LandState(**found, snow=SnowPack(**pack))
+    return state_from_fields(found)
 
 
 def columns_of(names: Iterable[str], state: LandState, fluxes: Fluxes) -> dict[str, Tensor]:

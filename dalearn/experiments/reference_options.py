@@ -12,19 +12,17 @@ from typing import Any
 from dalearn.errors import InputError
 from dalearn.forcing.series import Shortwave
 from dalearn.land.options import LandOptions
-from dalearn.land.radiation import ALBEDO_SCHEMES
-from dalearn.land.runoff import RUNOFF_SCHEMES
 from dalearn.land.snow_layers import LAYER_COUNTS
 
 LOGICAL = ("F", "T")
 # option -> the values that the model has (isba_physics.md 0.1); those with one value are named to refuse any other
 CHOICES: dict[str, tuple[str, ...]] = {
     "CPEDO_FUNCTION": ("CH78", "CO84"),
-    "CALBEDO": ALBEDO_SCHEMES,
-    "CRUNOFF": RUNOFF_SCHEMES,
+    "CALBEDO": ("DRY", "WET", "MEAN", "EVOL"),  # CM13 and SGH need maps that the files do not hold
+    "CRUNOFF": ("WSAT", "DT92"),
     "LTR_ML": LOGICAL,
     "LINTERP_SW": LOGICAL,
-    "CPHOTO": ("NIT",),
+    "CPHOTO": ("NIT", "NCB"),
     "NSNOW_LAYER": tuple(str(count) for count in LAYER_COUNTS),
     "CISBA": ("DIF",),
     "CSNOW": ("3-L",),
@@ -38,8 +36,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "CCPSURF": ("DRY",),
     "CROUGH": ("NONE",),
     "CKSAT": ("DEF",),
-    "CRAIN": ("DEF",),
-    "CHORT": ("DEF",),
+    "CRAIN": ("DEF", "SGH"),
+    "CHORT": ("DEF", "SGH"),
     "CDGAVG": ("INV",),
     "CDGDIF": ("ROOT",),
     "LSOC": ("F",),
@@ -105,6 +103,9 @@ def reference_options(source: str, attributes: Mapping[str, Any], *sentences: st
             )
     land = LandOptions(
         time_step=_number(source, options, "XTSTEP_SURF", DEFAULT_TIME_STEP),
+        photosynthesis=options.get("CPHOTO", "NIT"),
+        horton=options.get("CHORT") == "SGH",
+        subgrid_rain=options.get("CRAIN") == "SGH",
         canopy="multilayer" if options.get("LTR_ML") == "T" else "three_point",
         albedo=options.get("CALBEDO", "DRY"),
         runoff=options.get("CRUNOFF", "WSAT"),

@@ -1,7 +1,8 @@
 """Restart files: a land state at a time, in netCDF, under the names of the variable table.
 
 Layered variables are stored whole, ``WG``, ``WGI`` and ``TG`` with dims (layer, column); the others are
-``(column,)``.  Everything is float64, so that a run goes on from a restart file bit for bit.
+``(column,)``.  Parts that only some models have, snow and the pools of roots and wood, are in the file where the
+state has them.  Everything is float64, so that a run goes on from a restart file bit for bit.
 """
 
 import re
@@ -15,12 +16,9 @@ import torch
 
 from dalearn.errors import InputError
 from dalearn.io import EPOCH, TIME_UNITS, create_variable, read_values, reading, seconds, writing
-from dalearn.land.snow_pack import SnowPack
-from dalearn.land.state import LandState
+from dalearn.land.state import LandState, state_from_fields
 from dalearn.tree import named_tensors
 from dalearn.variables import VARIABLES
-
-SNOW = "snow."
 
 
 def _stored_names() -> dict[str, tuple[str, dict[str, str]]]:
@@ -49,7 +47,7 @@ def write_state(path: Path, state: LandState, time: np.datetime64, attributes: M
         for field, tensor in named_tensors(state):
             name, described = names[field]
             values = tensor.detach().cpu().double().numpy()
-            layered = "snow_layer" if field.startswith(SNOW) else "layer"
+            layered = "snow_layer" if field.startswith("snow.") else "layer"
             dimensions = (layered, "column") if values.ndim == 2 else ("column",)
             create_variable(file, name, dimensions, "f8", attributes=described)[...] = values
 
@@ -65,16 +63,15 @@ def read_state(
         found = len(file.dimensions["column"])
         if found != column_count:
             raise InputError(f"{path}: holds {found} columns, the surface has {column_count}; run again with --force")
-        has_snow = "snow_layer" in file.dimensions
-        fields = {
-            field: torch.tensor(read_values(file, name), dtype=dtype, device=device)
-            for field, (name, _) in _stored_names().items()
-            if has_snow or not field.startswith(SNOW)
-        }
-        pack = {field.removeprefix(SNOW): fields.pop(field) for field in list(fields) if field.startswith(SNOW)}
+        fields = {}
+        names = _stored_names()
+        for field, (name, _) in names.items():
+            part = field.rpartition(".")[0]
+            if part and not any(names[other][0] in file.variables for other in names if other.startswith(f"{part}.")):
+                continue
+            fields[field] = torch.tensor(read_values(file, name), dtype=dtype, device=device)
         time = EPOCH + np.timedelta64(int(file["time"][...]), "s")
-        state = LandState(**fields, snow=SnowPack(**pack) if pack else None)
-        return state, time, _attributes(file)
+        return state_from_fields(fields), time, _attributes(file)
 
 
 def _attributes(file: netCDF4.Dataset) -> dict[str, Any]:

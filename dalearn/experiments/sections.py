@@ -51,6 +51,8 @@ class LandConfig:
 
     Attributes:
         time_step: s; must divide the hour.
+        photosynthesis: SURFEX CPHOTO: ``NIT`` and ``NCB`` grow leaves (three and six biomass pools), ``AST`` and
+            ``NON`` follow ``leaf_area_index`` of the surface; ``NON`` has Jarvis stomata and no carbon.
         pedotransfer: soil hydraulics, Clapp and Hornberger (1978) or Cosby et al. (1984).
         canopy: radiation in the canopy.
         albedo: SURFEX CALBEDO; CM13 needs albedos of every ten days in the surface map.
@@ -65,6 +67,7 @@ class LandConfig:
     """
 
     time_step: float = 1800.0
+    photosynthesis: Literal["NIT", "NCB", "AST", "NON"] = "NIT"
     pedotransfer: Literal["CH78", "CO84"] = "CH78"
     canopy: Literal["three_point", "multilayer"] = "three_point"
     albedo: Literal["DRY", "WET", "MEAN", "EVOL", "CM13"] = "DRY"
@@ -91,7 +94,8 @@ class CellConfig:
 
     ``vegetation`` gives the fraction of each vegetation type (ECOCLIMAP names: GRAS, C3, TEBD, ...); ``clay``,
     ``sand`` are fractions; ``root_depth``, ``soil_depth``, ``tree_height`` are in m, for all types, the typical
-    values of the type when absent.
+    values of the type when absent.  ``leaf_area_index`` is one value for all the year or 36, one for each decade of the
+    year, of all types; read when ``land.photosynthesis`` is AST or NON.
     """
 
     latitude: float
@@ -104,6 +108,14 @@ class CellConfig:
     root_depth: float | None = None
     soil_depth: float | None = None
     tree_height: float | None = None
+    leaf_area_index: list[float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.leaf_area_index is not None and len(self.leaf_area_index) not in (1, 36):
+            raise InputError(
+                f"surface.cells.leaf_area_index: has {len(self.leaf_area_index)} values; give one or 36, "
+                "one for each decade of the year"
+            )
 
 
 @dataclass(kw_only=True)

@@ -90,6 +90,7 @@ class Setup:
         parameters = to(parameters, device=self.device, dtype=self.dtype)
         options = LandOptions(
             time_step=land.time_step,
+            photosynthesis=land.photosynthesis,
             canopy=land.canopy,
             albedo=land.albedo,
             runoff=land.runoff,

@@ -2,8 +2,8 @@
 
 A surface map is a netCDF file with dims (cell, vegetation_type): ``fraction``, ``clay``, ``sand``, ``latitude``,
 ``longitude``, the coordinate ``vegetation_type`` and, where known, ``altitude``, ``root_depth``, ``soil_depth``,
-``tree_height`` and station names ``name``.  Some options need more: ``cell_size``, the topographic indices and the
-albedos of every ten days; the group ``overrides`` replaces parameters (docs/formats.md).
+``tree_height`` and station names ``name``.  Some options need more: ``cell_size``, the topographic indices, the
+albedos and the ``leaf_area_index`` of every ten days; the group ``overrides`` replaces parameters (docs/formats.md).
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from dalearn.grid import Grid
 from dalearn.io import read_values, reading, require
 from dalearn.land.albedo_cycle import ALBEDO_MAPS
 from dalearn.land.overrides import KNOWN_NAMES
-from dalearn.land.parameters import build_parameters
+from dalearn.land.parameters import DECADES, build_parameters
 from dalearn.land.state import LandParameters
 from dalearn.land.topmodel import TOPOGRAPHY_MAPS, TopographicIndex
 from dalearn.land.vegetation import VEGETATION_TYPES
@@ -36,6 +36,7 @@ class Surface:
     Shapes: ``fraction`` and the three depths (cell, 19) in the order of ``VEGETATION_TYPES``, m, NaN = typical of
     the type; the others (cell,), ``name`` "" where the cell has no station.  Optional: ``cell_size`` (cell,) km,
     ``topographic_index``, ``albedo_maps`` (cell, 36) or (cell, 19, 36), and ``overrides``, parameters by name.
+    ``leaf_area_index`` (cell, 19, 36) m2 m-2, NaN for types that a cell lacks, None where not given.
     """
 
     source: str
@@ -52,6 +53,7 @@ class Surface:
     topographic_index: TopographicIndex | None = None
     albedo_maps: dict[str, np.ndarray] | None = None
     overrides: dict[str, np.ndarray] = field(default_factory=dict)
+    leaf_area_index: np.ndarray | None = None
 
     @property
     def cell_count(self) -> int:
@@ -60,6 +62,12 @@ class Surface:
     def parameters(self, land: LandConfig) -> tuple[Grid, LandParameters]:
         """The columns and their parameters, float64, forcing heights aside; InputError for values out of range and
         for an option whose maps are absent."""
+        prescribed = land.photosynthesis in ("AST", "NON")
+        if prescribed and self.leaf_area_index is None:
+            raise InputError(
+                f"{self.source}: leaf_area_index is missing; land.photosynthesis {land.photosynthesis} does not grow "
+                "leaves: give it by cell, vegetation_type and decade (36 a year), or choose NIT"
+            )
         try:
             if land.albedo == "CM13" and self.albedo_maps is None:
                 raise InputError(f"land.albedo CM13 needs {', '.join(ALBEDO_MAPS)} (cell, decade); add them")
@@ -74,6 +82,7 @@ class Surface:
                 root_depth=self.root_depth,
                 soil_depth=self.soil_depth,
                 tree_height=self.tree_height,
+                leaf_area_index=self.leaf_area_index if prescribed else None,
                 pedotransfer=land.pedotransfer,
                 minimum_patch_fraction=land.minimum_patch_fraction,
                 co2=land.co2,
@@ -119,8 +128,16 @@ def surface_of_cells(source: str, cells: Sequence[CellConfig]) -> Surface:
     def of_cells(name: str) -> np.ndarray:
         return np.array([getattr(cell, name) for cell in cells], dtype=np.float64)
 
+    given = [cell.leaf_area_index for cell in cells]
+    leaf_area = None
+    if any(values is not None for values in given):
+        leaf_area = np.full((*fraction.shape, DECADES), np.nan)
+        for row, values in enumerate(given):
+            leaf_area[row] = np.nan if values is None else values
+
     return Surface(
         source=source,
+        leaf_area_index=leaf_area,
         fraction=fraction,
         name=tuple(cell.name for cell in cells),
         latitude=of_cells("latitude"),
@@ -158,6 +175,8 @@ def read_surface(path: Path) -> Surface:
 def _options(file: netCDF4.Dataset, order: list[int]) -> dict[str, Any]:
     """The fields of ``Surface`` that some options need, from what the file has of them."""
     options: dict[str, Any] = {"overrides": _overrides(file, order)}
+    if "leaf_area_index" in file.variables:
+        options["leaf_area_index"] = _in_order(file, "leaf_area_index", order)
     if "cell_size" in file.variables:
         options["cell_size"] = read_values(file, "cell_size")
     if any(name in file.variables for name in TOPOGRAPHY_MAPS):

@@ -52,10 +52,12 @@ def albedo_cycle(maps: Mapping[str, np.ndarray], cell: np.ndarray, type_share: n
 
 
 def parameters_of_decade(parameters: LandParameters, decade: int | None) -> LandParameters:
-    """The parameters as they are in one of the 36 decades, without the cycle; None leaves the constant albedos."""
+    """The parameters as they are in one of the 36 decades, without what changes with the decade; None leaves the
+    constant albedos."""
     cycle = parameters.albedo_cycle
+    parameters = dataclasses.replace(parameters, albedo_cycle=None, leaf_area_climatology=None)
     if cycle is None or decade is None:
-        return dataclasses.replace(parameters, albedo_cycle=None)
+        return parameters
     vegetation = dataclasses.replace(
         parameters.vegetation,
         soil_albedo_visible_dry=cycle.soil_visible[decade],
@@ -63,4 +65,4 @@ def parameters_of_decade(parameters: LandParameters, decade: int | None) -> Land
         vegetation_albedo_visible=cycle.vegetation_visible[decade],
         vegetation_albedo_near_infrared=cycle.vegetation_near_infrared[decade],
     )
-    return dataclasses.replace(parameters, vegetation=vegetation, albedo_cycle=None)
+    return dataclasses.replace(parameters, vegetation=vegetation)

@@ -28,8 +28,9 @@ from dalearn.land.energy_budget import (
     energy_substep,
     soil_surface_humidity,
 )
-from dalearn.land.growth import CarbonPools, carbon_fluxes, respire
+from dalearn.land.growth import CarbonFluxes, CarbonPools, PoolRespiration, carbon_fluxes, respire
 from dalearn.land.interception import Interception, canopy_capacity, update_interception, wet_fraction
+from dalearn.land.jarvis import jarvis
 from dalearn.land.options import LandOptions
 from dalearn.land.photosynthesis import photosynthesis
 from dalearn.land.radiation import moist_soil_albedo, surface_properties
@@ -142,24 +143,35 @@ def begin_step(
     free_leaves = 1.0 if cover is None else 1.0 - cover.vegetation
     capacity = canopy_capacity(vegetation.interception_coefficient, veg, lai)
     wet = wet_fraction(state.intercepted_water, capacity, lai, roughness)
-    leaves = photosynthesis(
-        vegetation=vegetation,
-        leaf_area_index=lai,
-        stress_index=stress.index,
-        surface_temperature=state.soil_temperature[0],
-        saturation_humidity=saturation_specific_humidity(state.soil_temperature[0], air.surface_pressure),
-        specific_humidity=air.humidity,
-        air_density=air.density,
-        shortwave_down=air.shortwave_down,
-        cosine_zenith=forcing.cosine_zenith,
-        co2_concentration=forcing.co2_concentration,
-        latent_heat_flux=state.latent_heat_flux,
-        aerodynamic_resistance=state.aerodynamic_resistance,
-        wet_fraction=wet,
-        snow_fraction=0.0 if cover is None else cover.vegetation,
-        canopy=options.canopy,
-        soil_albedo_visible=moist_soil_albedo(vegetation, options.albedo, relative_moisture).visible,
-    )
+    if options.photosynthesis == "NON":
+        leaves = jarvis(
+            vegetation=vegetation,
+            leaf_area_index=lai,
+            stress_index=stress.index,
+            air_temperature=air.temperature,
+            saturation_humidity=saturation_specific_humidity(air.temperature, air.surface_pressure),
+            specific_humidity=air.humidity,
+            shortwave_down=air.shortwave_down,
+        )
+    else:
+        leaves = photosynthesis(
+            vegetation=vegetation,
+            leaf_area_index=lai,
+            stress_index=stress.index,
+            surface_temperature=state.soil_temperature[0],
+            saturation_humidity=saturation_specific_humidity(state.soil_temperature[0], air.surface_pressure),
+            specific_humidity=air.humidity,
+            air_density=air.density,
+            shortwave_down=air.shortwave_down,
+            cosine_zenith=forcing.cosine_zenith,
+            co2_concentration=forcing.co2_concentration,
+            latent_heat_flux=state.latent_heat_flux,
+            aerodynamic_resistance=state.aerodynamic_resistance,
+            wet_fraction=wet,
+            snow_fraction=0.0 if cover is None else cover.vegetation,
+            canopy=options.canopy,
+            soil_albedo_visible=moist_soil_albedo(vegetation, options.albedo, relative_moisture).visible,
+        )
     h_liquid, h_ice = soil_surface_humidity(
         state.soil_moisture[0], state.soil_ice[0], soil.porosity[0], soil.field_capacity[0]
     )
@@ -198,6 +210,7 @@ def begin_step(
         maximum_leaf_assimilation=torch.maximum(state.maximum_leaf_assimilation, leaves.mean_leaf_assimilation),
         active_structural_respiration=state.active_structural_respiration,
         passive_structural_respiration=state.passive_structural_respiration,
+        roots_and_wood=state.roots_and_wood,
     )
     insulation = (1.0 - 0.2 * veg) * torch.clamp(1.0 - lai / 30.0, min=0.0, max=1.0)
     start = StepStart(
@@ -388,19 +401,26 @@ def end_step(
 ) -> tuple[LandState, Fluxes]:
     """Respiration, the new state and the fluxes of the step."""
     p, air, conditions = parameters, start.air, start.conditions
-    pools, respiration = respire(
-        pools, p.vegetation, soil_temperature=column.temperature, soil=p.soil, time_step=options.time_step
-    )
-    carbon = carbon_fluxes(
-        pools,
-        respiration,
-        p.vegetation,
-        net_assimilation=start.net_assimilation,
-        leaf_respiration=start.leaf_respiration,
-        soil_temperature=column.temperature,
-        soil_moisture=column.moisture,
-        soil=p.soil,
-        air_density=air.density,
+    none = torch.zeros_like(conditions.albedo)
+    respiration = PoolRespiration(none, none)
+    if options.leaves_grow:
+        pools, respiration = respire(
+            pools, p.vegetation, soil_temperature=column.temperature, soil=p.soil, time_step=options.time_step
+        )
+    carbon = (
+        CarbonFluxes(none, none, none)
+        if options.photosynthesis == "NON"
+        else carbon_fluxes(
+            pools,
+            respiration,
+            p.vegetation,
+            net_assimilation=start.net_assimilation,
+            leaf_respiration=start.leaf_respiration,
+            soil_temperature=column.temperature,
+            soil_moisture=column.moisture,
+            soil=p.soil,
+            air_density=air.density,
+        )
     )
     surface = ColumnSurface(
         temperature=column.temperature[0],
@@ -410,7 +430,6 @@ def end_step(
         humidity=energy.surface_humidity,
     )
     heat = snow_free_fluxes(energy.fluxes)
-    none = torch.zeros_like(surface.albedo)
     cover, melt = SnowCover(none, none, none), none
     if snow is not None:
         cover, melt = SnowCover(*snow.influence[:3]), snow.fluxes.melt_outflow
@@ -443,6 +462,7 @@ def end_step(
         active_structural_respiration=pools.active_structural_respiration,
         passive_structural_respiration=pools.passive_structural_respiration,
         snow=pack,
+        roots_and_wood=pools.roots_and_wood,
     )
     return new_state, Fluxes(
         net_radiation=heat.net_radiation,

@@ -1,4 +1,4 @@
-"""Leaf and structural biomass, leaf area index, plant and ecosystem respiration: SURFEX option NIT
+"""Leaf and structural biomass, leaf area index, plant and ecosystem respiration: SURFEX options NIT and NCB
 (isba_ags.md 4, 5; Calvet and Soussana 2001, Gibelin et al. 2006).
 
 The pools lose respiration every step and are renewed once a day, in the first step of the UTC day, from the
@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from dalearn.constants import DAY, TRIPLE_POINT
-from dalearn.land.state import SoilParameters, VegetationParameters
+from dalearn.land.maintenance import doubling_rate, linear_rate, woody_rate
+from dalearn.land.roots_and_wood import LeafTurnover, grow_roots_and_wood, respire_roots_and_wood
+from dalearn.land.state import RootsAndWood, SoilParameters, VegetationParameters
 
 DRY_MATTER_PER_CO2 = 12.0 / (44.0 * 0.40)  # kg kg-1
 DILUTION_EXPONENT = 0.38  # a
@@ -20,9 +22,6 @@ DILUTION_FACTOR = 0.31425531725  # c, kg m-2; SURFEX's rounded constant
 SMALL_BIOMASS = DILUTION_FACTOR ** (1.0 / DILUTION_EXPONENT)
 INITIAL_LEAF_ASSIMILATION = 1e-8  # kg kg-1 m s-1, maximum_leaf_assimilation of a cold start
 
-HERBACEOUS_RESPIRATION = 1.16e-7  # s-1 at 25 C, 1 % per day
-WOODY_RESPIRATION = 1.25 / (365.0 * DAY)  # s-1 at 288 K
-WOODY_ACTIVATION, WOODY_REFERENCE = 3500.0, 288.0  # K
 DEEP_TEMPERATURE_DEPTH = 1.0  # m
 TOPSOIL_DEPTH = 0.1  # m
 
@@ -33,7 +32,10 @@ SHORTEST_LIFE_SHARE = 0.1  # of the potential longevity
 
 
 class CarbonPools(NamedTuple):
-    """The part of ``LandState`` that grows; ``(column,)``, same names and units."""
+    """The part of ``LandState`` that grows; ``(column,)``, same names and units.
+
+    With ``roots_and_wood`` the pools are those of NCB, without those of NIT.
+    """
 
     leaf_area_index: Tensor
     leaf_biomass: Tensor
@@ -43,13 +45,17 @@ class CarbonPools(NamedTuple):
     maximum_leaf_assimilation: Tensor
     active_structural_respiration: Tensor
     passive_structural_respiration: Tensor
+    roots_and_wood: RootsAndWood | None = None
 
 
 class PoolRespiration(NamedTuple):
-    """Respiration of the structural pools, kg m-2 s-1 of CO2; ``(column,)``."""
+    """Respiration of structure, roots and wood, kg m-2 s-1 of CO2; ``(column,)``.
 
-    active_structural: Tensor
-    passive_structural: Tensor
+    Ecosystem respiration counts the first only: active structure, with NCB also passive structure (isba_ags.md 5.9).
+    """
+
+    above_ground: Tensor
+    other: Tensor
 
 
 class Biomass(NamedTuple):
@@ -114,16 +120,18 @@ def respire(
     soil: SoilParameters,
     time_step: float,
 ) -> tuple[CarbonPools, PoolRespiration]:
-    """Maintenance respiration of the structural pools during one step, added to their daily sums (5.2).
+    """Maintenance respiration of the pools during one step, added to their daily sums (5.2).
 
     ``pools`` are those after the daily growth, ``soil_temperature`` (layer, column) in K that at step end,
     ``time_step`` in s.
     """
     surface = soil_temperature[0]
     deep = mean_to_depth(soil_temperature, soil, DEEP_TEMPERATURE_DEPTH)
-    woody = WOODY_RESPIRATION * torch.exp(WOODY_ACTIVATION * (1.0 / WOODY_REFERENCE - 1.0 / surface))
-    active = pools.active_structural_biomass * torch.where(vegetation.is_woody, woody, _herbaceous_rate(surface))
-    passive = pools.passive_structural_biomass * _herbaceous_rate(deep)
+    active_rate = torch.where(vegetation.is_woody, woody_rate(surface), doubling_rate(surface))
+    active = pools.active_structural_biomass * active_rate
+    if pools.roots_and_wood is not None:
+        return _respire_all(pools, pools.roots_and_wood, active, vegetation, surface, deep, time_step)
+    passive = pools.passive_structural_biomass * doubling_rate(deep)
     summed = pools._replace(
         active_structural_respiration=pools.active_structural_respiration + active * time_step,
         passive_structural_respiration=pools.passive_structural_respiration + passive * time_step,
@@ -131,9 +139,38 @@ def respire(
     return summed, PoolRespiration(active / DRY_MATTER_PER_CO2, passive / DRY_MATTER_PER_CO2)
 
 
-def _herbaceous_rate(temperature: Tensor) -> Tensor:
-    """s-1, doubling every 10 K."""
-    return HERBACEOUS_RESPIRATION * torch.exp2(0.1 * (temperature - TRIPLE_POINT - 25.0))
+def _respire_all(
+    pools: CarbonPools,
+    roots_and_wood: RootsAndWood,
+    active: Tensor,
+    vegetation: VegetationParameters,
+    surface: Tensor,
+    deep: Tensor,
+    time_step: float,
+) -> tuple[CarbonPools, PoolRespiration]:
+    """Respiration with NCB, where no pool respires more than it holds; ``active`` is that of the structure, s-1."""
+    passive = pools.passive_structural_biomass * linear_rate(surface)
+    active_sum = torch.minimum(
+        pools.active_structural_respiration + active * time_step, pools.active_structural_biomass
+    )
+    passive_sum = torch.minimum(
+        pools.passive_structural_respiration + passive * time_step, pools.passive_structural_biomass
+    )
+    summed, below = respire_roots_and_wood(
+        roots_and_wood,
+        pools.leaf_biomass + pools.active_structural_biomass + pools.passive_structural_biomass,
+        vegetation,
+        surface_temperature=surface,
+        deep_temperature=deep,
+        time_step=time_step,
+    )
+    above = active_sum - pools.active_structural_respiration + passive_sum - pools.passive_structural_respiration
+    respired = PoolRespiration(
+        above / (time_step * DRY_MATTER_PER_CO2), (below.roots + below.wood) / DRY_MATTER_PER_CO2
+    )
+    return pools._replace(
+        active_structural_respiration=active_sum, passive_structural_respiration=passive_sum, roots_and_wood=summed
+    ), respired
 
 
 def leaf_life(
@@ -157,7 +194,7 @@ def leaf_life(
 
 
 def daily_growth(pools: CarbonPools, vegetation: VegetationParameters, canopy: str = "three_point") -> CarbonPools:
-    """Senescence, allocation and the new leaf area index (5.4-5.6, NIT).
+    """Senescence, allocation and the new leaf area index (5.4-5.6; with roots and wood also 5.8).
 
     For the first step of each UTC day, with the assimilation of that step already added.  The daily sums and the
     daily maximum start again from 0.  The leaf biomass may fall below that of the minimum leaf area index: the
@@ -202,9 +239,22 @@ def daily_growth(pools: CarbonPools, vegetation: VegetationParameters, canopy: s
     total = torch.where(limited, limited_total, total)
     mortality = torch.clamp(torch.where(limited, limited_loss - limited_storage, loss - storage), min=0.0)
 
-    rescued = (total <= SMALL_BIOMASS) & (life > 1.0)
-    passive_gain = to_passive + torch.where(rescued, mortality, 0.0)
-    new_passive = torch.clamp(passive + passive_gain - passive * turnover - passive_respired, min=0.0)
+    if pools.roots_and_wood is None:
+        rescued = (total <= SMALL_BIOMASS) & (life > 1.0)
+        passive_gain = to_passive + torch.where(rescued, mortality, 0.0)
+        new_passive = torch.clamp(passive + passive_gain - passive * turnover - passive_respired, min=0.0)
+        roots_and_wood = None
+    else:
+        left = LeafTurnover(
+            gain=gain,
+            loss=torch.where(limited, limited_loss, loss),
+            mortality=mortality,
+            active_loss=torch.where(growing & ~limited, grown_active * turnover, active_loss),
+            active_surplus=to_passive,
+        )
+        new_passive, roots_and_wood = grow_roots_and_wood(
+            pools.roots_and_wood, passive, passive_respired, left, vegetation
+        )
 
     new_leaves = remaining + gain
     new_leaf_area = torch.maximum(new_leaves, minimum_biomass) / vegetation.biomass_per_leaf_area
@@ -219,6 +269,7 @@ def daily_growth(pools: CarbonPools, vegetation: VegetationParameters, canopy: s
         maximum_leaf_assimilation=nothing,
         active_structural_respiration=nothing,
         passive_structural_respiration=nothing,
+        roots_and_wood=roots_and_wood,
     )
 
 
@@ -247,10 +298,8 @@ def carbon_fluxes(
     from_soil = soil_respiration(pools.leaf_area_index, moisture, temperature)
     return CarbonFluxes(
         gross_primary_production=(net_assimilation + leaf_respiration) * air_density,
-        autotrophic_respiration=leaves + respiration.active_structural + respiration.passive_structural,
-        ecosystem_respiration=torch.where(vegetation.vegetated, from_soil, 0.0)
-        + leaves
-        + respiration.active_structural,
+        autotrophic_respiration=leaves + respiration.above_ground + respiration.other,
+        ecosystem_respiration=torch.where(vegetation.vegetated, from_soil, 0.0) + leaves + respiration.above_ground,
     )
 
 

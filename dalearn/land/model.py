@@ -25,8 +25,15 @@ from dalearn.land.blocks import (
     run_water_substep,
 )
 from dalearn.land.compilation import CompiledBlock, Packed, compilation_available, unpacked
-from dalearn.land.growth import INITIAL_LEAF_ASSIMILATION, cold_start_biomass, daily_growth, floor_leaf_area_index
+from dalearn.land.growth import (
+    INITIAL_LEAF_ASSIMILATION,
+    Biomass,
+    cold_start_biomass,
+    daily_growth,
+    floor_leaf_area_index,
+)
 from dalearn.land.options import LandOptions
+from dalearn.land.roots_and_wood import no_roots_and_wood
 from dalearn.land.snow_pack import empty_pack
 from dalearn.land.soil_ice import maximum_liquid_water
 from dalearn.land.state import Fluxes, Forcing, LandParameters, LandState
@@ -125,7 +132,8 @@ class LandModel:
         Args:
             temperature: of the whole profile, ``(column,)`` K.
             soil_wetness: position between wilting point (0) and field capacity (1) of all layers.
-            leaf_area_index: of vegetated columns, raised to their minimum.
+            leaf_area_index: of vegetated columns, raised to their minimum.  Where it is prescribed instead, the first
+                step replaces it, and there is no biomass.
         """
         p = self.parameters
         soil, zero = p.soil, torch.zeros_like(temperature)
@@ -134,7 +142,8 @@ class LandModel:
         water = torch.minimum(torch.clamp(water, min=MINIMUM_SOIL_MOISTURE), soil.porosity)
         liquid = torch.minimum(water, maximum_liquid_water(profile, soil))
         leaves = floor_leaf_area_index(torch.full_like(temperature, leaf_area_index), p.vegetation)
-        biomass = cold_start_biomass(leaves, p.vegetation)
+        grows = self.options.leaves_grow
+        biomass = cold_start_biomass(leaves, p.vegetation) if grows else Biomass(zero, zero, zero)
         return LandState(
             soil_temperature=profile,
             soil_moisture=liquid,
@@ -151,10 +160,13 @@ class LandModel:
             active_structural_respiration=zero.clone(),
             passive_structural_respiration=zero.clone(),
             snow=empty_pack(zero, self.options.snow_layers) if self.options.snow_layers else None,
+            roots_and_wood=no_roots_and_wood(zero) if self.options.photosynthesis == "NCB" else None,
         )
 
     def prepare_state(self, state: LandState) -> LandState:
-        """What SURFEX does to any state it starts from: leaf area index not below its minimum."""
+        """What SURFEX does to any state it starts from: leaf area index not below its minimum, unless prescribed."""
+        if not self.options.leaves_grow:
+            return state
         floored = floor_leaf_area_index(state.leaf_area_index, self.parameters.vegetation)
         return dataclasses.replace(state, leaf_area_index=floored)
 
@@ -163,18 +175,24 @@ class LandModel:
 
         Args:
             state: at step start.
-            forcing: at step start; rain and snow of the step, ``(column,)``.
+            forcing: at step start; rain and snow of the step, ``(column,)``; with the decade where the leaf area
+                is prescribed.
             first_of_day: whether this is the first step of a UTC day, when leaves grow and die.
 
         Returns:
             The state at step end and the mean fluxes of the step.
+
+        Raises:
+            InputError: the state is that of a model with other options, or the prescribed leaf area or its date lacks.
         """
+        self._check(state, forcing)
+        climatology, decade = self.parameters.leaf_area_climatology, forcing.decade
+        if not self.options.leaves_grow and climatology is not None:
+            state = dataclasses.replace(state, leaf_area_index=climatology[decade])
+        block, p = self._blocks, self._constants(decade)
+        forcing = dataclasses.replace(forcing, decade=None)
         if self._single:
             state, forcing = tile_columns(state, 2), tile_columns(forcing, 2)
-        if (state.snow is None) != (self.options.snow_layers == 0):
-            raise InputError("state and model differ in snow: start from a state made with the same land.snow_layers")
-        block, p = self._blocks, self._constants(forcing.decade)
-        forcing = dataclasses.replace(forcing, decade=None)
         start, energy, pools = block.begin_step(state, forcing, p)
         # a pack and its effect, or neither
         snow = block.snow(state, forcing, start, p) if self.options.snow_layers else ()
@@ -183,9 +201,24 @@ class LandModel:
         water, column = block.begin_water(state, start, energy, p, *snow[1:])
         for _ in range(self.options.water_substeps):
             column = block.water(column, water, start, p)
-        if first_of_day:
+        if first_of_day and self.options.leaves_grow:
             pools = daily_growth(unpacked(pools), unpacked(p).vegetation, self.options.canopy)
         new_state, fluxes = map(unpacked, block.end_step(pools, start, energy, water, column, p, *snow))
         if self._single:
             new_state, fluxes = select_columns(new_state, slice(0, 1)), select_columns(fluxes, slice(0, 1))
         return new_state, fluxes
+
+    def _check(self, state: LandState, forcing: Forcing) -> None:
+        """InputError unless state, forcing and parameters hold what the options need."""
+        scheme = self.options.photosynthesis
+        if (state.snow is None) != (self.options.snow_layers == 0):
+            raise InputError("state and model differ in snow: start from a state made with the same land.snow_layers")
+        if (state.roots_and_wood is None) != (scheme != "NCB"):
+            raise InputError(
+                f"state and model differ in biomass pools: start from a state made with land.photosynthesis {scheme}"
+            )
+        if not self.options.leaves_grow and (forcing.decade is None or self.parameters.leaf_area_climatology is None):
+            raise InputError(
+                f"land.photosynthesis {scheme} prescribes the leaf area: the parameters need leaf_area_climatology and "
+                "the forcing the decade"
+            )

@@ -8,6 +8,8 @@ from dalearn.land.radiation import ALBEDO_SCHEMES
 from dalearn.land.runoff import RUNOFF_SCHEMES
 from dalearn.land.snow_layers import LAYER_COUNTS as SNOW_LAYER_COUNTS
 
+PHOTOSYNTHESIS_SCHEMES = ("NIT", "NCB", "AST", "NON")
+
 
 @dataclass(frozen=True)
 class LandOptions:
@@ -15,6 +17,8 @@ class LandOptions:
 
     Attributes:
         time_step: ISBA time step in s (XTSTEP_SURF).
+        photosynthesis: CPHOTO: "NIT" (A-gs, leaves grow; three biomass pools), "NCB" (the same with roots and wood:
+            six pools), "AST" (A-gs, prescribed leaf area) or "NON" (Jarvis stomata, prescribed leaf area, no carbon).
         canopy: "three_point" (LTR_ML=F, Calvet et al. 1998) or "multilayer" (LTR_ML=T, Carrer et al. 2013).
         albedo: soil albedo CALBEDO: "DRY", "WET", "MEAN", "EVOL", or "CM13" (maps, which the parameters then hold).
         runoff: CRUNOFF: "WSAT", "DT92", or "SGH" (topography, which the parameters then hold).
@@ -26,6 +30,7 @@ class LandOptions:
     """
 
     time_step: float = 1800.0
+    photosynthesis: str = "NIT"
     canopy: str = "three_point"
     albedo: str = "DRY"
     runoff: str = "WSAT"
@@ -35,7 +40,13 @@ class LandOptions:
     snow_layers: int = 0
 
     def __post_init__(self) -> None:
-        for name, known in (("canopy", CANOPY_SCHEMES), ("albedo", ALBEDO_SCHEMES), ("runoff", RUNOFF_SCHEMES)):
+        choices = (
+            ("photosynthesis", PHOTOSYNTHESIS_SCHEMES),
+            ("canopy", CANOPY_SCHEMES),
+            ("albedo", ALBEDO_SCHEMES),
+            ("runoff", RUNOFF_SCHEMES),
+        )
+        for name, known in choices:
             value = getattr(self, name)
             if value not in known:
                 raise InputError(f"land.{name}: {value!r} is not known, choose one of {', '.join(known)}")
@@ -43,6 +54,11 @@ class LandOptions:
             raise InputError(f"land.snow_layers: {self.snow_layers} is not known, choose one of 0, 3, 12")
         if self.time_step <= 0.0 or 86400.0 % self.time_step:
             raise InputError(f"land.time_step: {self.time_step} s does not divide a day, choose for instance 1800")
+
+    @property
+    def leaves_grow(self) -> bool:
+        """Whether the leaf area index follows from the biomass; else it is prescribed for every decade."""
+        return self.photosynthesis in ("NIT", "NCB")
 
     @property
     def energy_substeps(self) -> int:

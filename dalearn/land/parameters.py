@@ -27,6 +27,7 @@ from dalearn.land.vegetation import (
 )
 
 FRACTION_TOLERANCE = 1e-3
+DECADES = 36  # of the leaf area climatology
 DEFAULT_CO2 = 400.0  # ppm
 
 
@@ -40,6 +41,7 @@ def build_parameters(
     root_depth: np.ndarray | None = None,
     soil_depth: np.ndarray | None = None,
     tree_height: np.ndarray | None = None,
+    leaf_area_index: np.ndarray | None = None,
     pedotransfer: str = "CH78",
     temperature_height: float = 2.0,
     wind_height: float = 10.0,
@@ -64,6 +66,8 @@ def build_parameters(
         root_depth: (cell, 19) m; NaN, or no array, takes the typical depth of the type.
         soil_depth: (cell, 19) m, likewise.
         tree_height: (cell, 19) m, likewise; read for trees and shrubs only.
+        leaf_area_index: (cell, 19, 36) m2 m-2, of each type in each decade of the year, for models that do not grow
+            leaves; read where the type has a positive fraction.
         pedotransfer: ``CH78`` or ``CO84``.
         temperature_height: height of the air temperature and humidity above the ground, m.
         wind_height: height of the wind, m.
@@ -136,6 +140,9 @@ def build_parameters(
         wind_height=torch.full((columns,), wind_height, dtype=torch.float64),
         cell_size=None if cell_size is None else torch.from_numpy(_checked_size(cell_size, cells)[cell]),
         albedo_cycle=None if albedo_maps is None else albedo_cycle(albedo_maps, cell, share),
+        leaf_area_climatology=None
+        if leaf_area_index is None
+        else _climatology(leaf_area_index, fractions, cell, share),
     )
     if topographic_index is not None:
         clay_fraction, sand_fraction = torch.from_numpy(clay[cell]), torch.from_numpy(sand[cell])
@@ -146,6 +153,26 @@ def build_parameters(
         parameters = dataclasses.replace(parameters, topography=hills)
     mixing_ratio = torch.full((columns,), ppm_to_mixing_ratio(co2), dtype=torch.float64)
     return grid, with_reference_assimilation(parameters, mixing_ratio)
+
+
+def _climatology(values: np.ndarray, fractions: np.ndarray, cell: np.ndarray, share: np.ndarray) -> torch.Tensor:
+    """Leaf area index of the columns in each decade (36, column) from that of the types (isba_ags.md 6.4)."""
+    values = np.asarray(values, dtype=np.float64)
+    if values.shape != (*fractions.shape, DECADES):
+        raise InputError(
+            f"leaf_area_index: has shape {values.shape}, give {(*fractions.shape, DECADES)} as "
+            "(cell, vegetation type, decade)"
+        )
+    present = (fractions > 0.0) & ~BARE_TYPES
+    wrong = present[..., None] & ~((values >= 0.0) & np.isfinite(values))
+    if wrong.any():
+        where, kind, decade = np.argwhere(wrong)[0]
+        raise InputError(
+            f"leaf_area_index: cell {where} has {values[where, kind, decade]:.6g} for {VEGETATION_TYPES[kind]} in "
+            f"decade {decade + 1}; give a value >= 0"
+        )
+    of_types = np.where(present[..., None], values, 0.0)[cell]
+    return torch.from_numpy(np.ascontiguousarray(np.einsum("cv,cvd->dc", share, of_types)))
 
 
 def _merge_small_patches(patches: np.ndarray, minimum: float) -> np.ndarray:

@@ -5,12 +5,29 @@ Soil layers below the water column of a column (``SoilParameters.holds_water`` f
 but no prognostic water; their soil moisture and ice are kept at finite values and never read.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import Tensor
 
 from dalearn.land.snow_pack import SnowPack
 from dalearn.tree import tensor_dataclass
 
 SOIL_LAYERS = 14
+
+
+@tensor_dataclass
+class RootsAndWood:
+    """Pools below the leaves and the passive structure, carried with photosynthesis NCB only (isba_ags.md 5.1).
+
+    All ``(column,)``, kg m-2 of dry matter; wood stays 0 in herbaceous columns.
+    """
+
+    root_biomass: Tensor  # below-ground structure
+    wood_biomass: Tensor  # above the ground
+    root_wood_biomass: Tensor  # below the ground
+    root_respiration: Tensor  # since the last daily update
+    wood_respiration: Tensor  # above the ground, since the last daily update
 
 
 @tensor_dataclass
@@ -36,6 +53,19 @@ class LandState:
     active_structural_respiration: Tensor  # kg m-2 dry matter since the last daily update
     passive_structural_respiration: Tensor  # kg m-2 dry matter since the last daily update
     snow: SnowPack | None = None  # None where the model has no snow scheme
+    roots_and_wood: RootsAndWood | None = None  # None except with photosynthesis NCB
+
+
+OPTIONAL_PARTS: dict[str, type[Any]] = {"snow": SnowPack, "roots_and_wood": RootsAndWood}
+
+
+def state_from_fields(fields: Mapping[str, Tensor]) -> LandState:
+    """The state made of named tensors; those of an optional part have dotted names (``snow.density``)."""
+    parts: dict[str, Any] = {name: tensor for name, tensor in fields.items() if "." not in name}
+    for part, kind in OPTIONAL_PARTS.items():
+        members = {name.removeprefix(f"{part}."): t for name, t in fields.items() if name.startswith(f"{part}.")}
+        parts[part] = kind(**members) if members else None
+    return LandState(**parts)
 
 
 @tensor_dataclass
@@ -55,7 +85,7 @@ class Forcing:
     snowfall: Tensor  # kg m-2 s-1
     co2_concentration: Tensor  # kg m-3
     cosine_zenith: Tensor  # -, of the limited zenith angle (isba_physics.md 1.4)
-    decade: int | None = None  # 0..35, of the date: three in a month; read with the albedo maps of CALBEDO='CM13'
+    decade: int | None = None  # 0..35, of the date: three in a month; for albedo maps and prescribed leaf area
 
 
 @tensor_dataclass
@@ -121,6 +151,10 @@ class VegetationParameters:
     minimum_leaf_area_index: Tensor  # m2 m-2
     biomass_per_leaf_area: Tensor  # b = 1/(e N + f), kg m-2
     soil_respiration_25: Tensor  # RE25, kg m-2 s-1 CO2
+    wood_longevity: Tensor  # tau_w of photosynthesis NCB, s; 0 without wood
+    minimum_stomatal_resistance: Tensor  # Rsmin of photosynthesis NON, s m-1
+    deficit_sensitivity: Tensor  # gamma of photosynthesis NON, kg kg-1 to the power -1
+    light_scale: Tensor  # Rgl of photosynthesis NON, W m-2
     latitude: Tensor  # degrees
     reference_assimilation: Tensor  # ANMAX, kg kg-1 m s-1; set by photosynthesis.reference_assimilation
     shading_leaf_area_index: Tensor  # LAI_shade of the multilayer canopy
@@ -167,6 +201,7 @@ class LandParameters:
     cell_size: Tensor | None = None  # km, (column,), square root of the area; None: below 15 km
     albedo_cycle: AlbedoCycle | None = None
     topography: Topography | None = None
+    leaf_area_climatology: Tensor | None = None  # (decade, column) m2 m-2, 36 decades; for prescribed leaves only
 
 
 @tensor_dataclass

@@ -1,11 +1,11 @@
 """The 19 vegetation types, the 12 patches that group them, and their parameters.
 
 Sources: ``SURFACE`` isba_physics.md 3.10 and isba_ags.md 6.2, 6.6; ``PHOTOSYNTHESIS`` isba_ags.md 6.2 with
-the drought strategies of section 2; ``GROWTH`` isba_ags.md 6.1, 6.2; ``CANOPY_AND_ROOTS`` isba_ags.md 6.3
-with the typical depths and heights of isba_ags.md 6.5 and isba_physics.md 1.2; pathways isba_ags.md 1.2.
-The values are those of SURFEX v8.1, not those of the papers behind them (Gibelin et al. 2006, Delire et
-al. 2020 and others).  A-gs never acts on the bare types NO, ROCK and SNOW; their photosynthesis entries
-repeat GRAS so that every formula stays finite there.
+the drought strategies of section 2; ``GROWTH`` isba_ags.md 6.1-6.3; ``JARVIS`` isba_ags.md 6.2;
+``CANOPY_AND_ROOTS`` isba_ags.md 6.3 with the typical depths and heights of isba_ags.md 6.5 and isba_physics.md
+1.2; pathways isba_ags.md 1.2.  The values are those of SURFEX v8.1, not those of the papers behind them
+(Gibelin et al. 2006, Delire et al. 2020 and others).  A-gs never acts on the bare types NO, ROCK and SNOW; their
+photosynthesis entries repeat GRAS so that every formula stays finite there.
 """
 
 from collections.abc import Mapping
@@ -68,28 +68,52 @@ SHRB    C3       1.60        0.15       1.200       0.109   offensive       0.3
 """
 
 # nitrogen_slope (e): m2 kg-1 %-1; nitrogen_offset (f): m2 kg-1; nitrogen (N_L): %; longevity (SEFOLD): days
-# minimum_lai: m2 m-2; soil_respiration (RE25): 1e-7 kg m-2 s-1 CO2
+# minimum_lai: m2 m-2; soil_respiration (RE25): 1e-7 kg m-2 s-1 CO2; wood_longevity (tau_w): years, no wood = 0
 GROWTH = """
-type  nitrogen_slope  nitrogen_offset  nitrogen  longevity  minimum_lai  soil_respiration
-NO        7.68            -4.33          1.30       150         0.3            0.0
-ROCK      7.68            -4.33          1.30       150         0.3            0.0
-SNOW      7.68            -4.33          1.30       150         0.3            0.0
-TEBD      4.83             5.11          2.13       230         0.3            3.6
-BONE      4.85            -0.87          1.21       365         1.0            1.8
-TRBE      4.83             0.12          1.70       365         1.0            3.6
-C3        3.79             9.84          1.30       150         0.3            3.6
-C4        7.68            -4.33          1.90       150         0.3            3.0
-IRR       7.68            -4.33          1.90       150         0.3            3.0
-GRAS      5.56             6.73          1.30       150         0.3            3.6
-TROG      7.68            -4.33          1.30       150         0.3            3.6
-PARK      5.56             6.73          1.30       150         0.3            3.6
-TRBD      4.83             5.11          2.13       230         0.3            3.6
-TEBE      4.83             0.17          1.69       230         0.3            3.6
-TENE      4.85            -0.87          1.21       365         1.0            1.8
-BOBD      4.83             5.11          2.13       230         0.3            3.6
-BOND      4.85             0.68          1.94       365         1.0            1.8
-BOGR      5.56             6.73          1.30       150         0.3            3.6
-SHRB      4.83             4.98          2.15       230         0.3            3.6
+type  nitrogen_slope  nitrogen_offset  nitrogen  longevity  minimum_lai  soil_respiration  wood_longevity
+NO        7.68            -4.33          1.30       150         0.3            0.0            0
+ROCK      7.68            -4.33          1.30       150         0.3            0.0            0
+SNOW      7.68            -4.33          1.30       150         0.3            0.0            0
+TEBD      4.83             5.11          2.13       230         0.3            3.6           40
+BONE      4.85            -0.87          1.21       365         1.0            1.8           50
+TRBE      4.83             0.12          1.70       365         1.0            3.6           30
+C3        3.79             9.84          1.30       150         0.3            3.6            0
+C4        7.68            -4.33          1.90       150         0.3            3.0            0
+IRR       7.68            -4.33          1.90       150         0.3            3.0            0
+GRAS      5.56             6.73          1.30       150         0.3            3.6            0
+TROG      7.68            -4.33          1.30       150         0.3            3.6            0
+PARK      5.56             6.73          1.30       150         0.3            3.6            0
+TRBD      4.83             5.11          2.13       230         0.3            3.6           40
+TEBE      4.83             0.17          1.69       230         0.3            3.6           40
+TENE      4.85            -0.87          1.21       365         1.0            1.8           50
+BOBD      4.83             5.11          2.13       230         0.3            3.6           40
+BOND      4.85             0.68          1.94       365         1.0            1.8           50
+BOGR      5.56             6.73          1.30       150         0.3            3.6            0
+SHRB      4.83             4.98          2.15       230         0.3            3.6           40
+"""
+
+# minimum_resistance (Rsmin): s m-1; deficit_sensitivity (gamma): per g kg-1; light_scale (Rgl): W m-2
+JARVIS = """
+type  minimum_resistance  deficit_sensitivity  light_scale
+NO             40                  0.00             100
+ROCK           40                  0.00             100
+SNOW           40                  0.00             100
+TEBD          150                  0.04              30
+BONE          150                  0.04              30
+TRBE          175                  0.04              30
+C3             40                  0.00             100
+C4            120                  0.00             100
+IRR           120                  0.00             100
+GRAS           40                  0.00             100
+TROG          120                  0.00             100
+PARK           40                  0.00             100
+TRBD          150                  0.04              30
+TEBE          150                  0.04              30
+TENE          150                  0.04              30
+BOBD          150                  0.04              30
+BOND          150                  0.04              30
+BOGR           40                  0.00             100
+SHRB          150                  0.04              30
 """
 
 # shading_lai, clumping (b_sup, b_inf): multilayer canopy; root_extinction: per cm; depths and tree height: m
@@ -137,7 +161,7 @@ def _columns(text: str) -> dict[str, np.ndarray]:
     return columns
 
 
-_TABLES = [_columns(text) for text in (SURFACE, PHOTOSYNTHESIS, GROWTH, CANOPY_AND_ROOTS)]
+_TABLES = [_columns(text) for text in (SURFACE, PHOTOSYNTHESIS, GROWTH, JARVIS, CANOPY_AND_ROOTS)]
 TYPES: dict[str, np.ndarray] = {name: values for table in _TABLES for name, values in table.items()}
 PATHWAYS: dict[str, np.ndarray] = _columns(PATHWAY)
 
@@ -248,6 +272,10 @@ def patch_parameters(
         minimum_leaf_area_index=tensor(mean(table["minimum_lai"])),
         biomass_per_leaf_area=tensor(1.0 / specific_leaf_area),
         soil_respiration_25=tensor(1e-7 * mean(table["soil_respiration"])),
+        wood_longevity=tensor(365.0 * DAY * mean(table["wood_longevity"])),
+        minimum_stomatal_resistance=tensor(1.0 / mean(1.0 / table["minimum_resistance"])),
+        deficit_sensitivity=tensor(1e3 * mean(table["deficit_sensitivity"])),
+        light_scale=tensor(mean(table["light_scale"])),
         latitude=tensor(latitude),
         reference_assimilation=constant(1.0),
         shading_leaf_area_index=tensor(of_dominant("shading_lai")),
