@@ -12,7 +12,8 @@ import yaml
 from dalearn import cli
 from dalearn.errors import InputError
 
-COMMANDS = ("run", "demo", "open-loop", "train", "assimilate", "evaluate", "jacobian", "benchmark")
+STAGES = ("run", "demo", "open-loop", "train", "assimilate", "evaluate")
+COMMANDS = (*STAGES, "jacobian", "benchmark", "parity", "parity-filter")
 
 SITE = {
     "name": "site",
@@ -88,7 +89,7 @@ def test_version() -> None:
     ("arguments", "expected"),
     [
         ((), "the following arguments are required: COMMAND"),
-        (("parity",), "invalid choice: 'parity'"),
+        (("forecast",), "invalid choice: 'forecast'"),
         (("run",), "the following arguments are required: CONFIG"),
         (("run", "nothing.yaml"), "nothing.yaml: cannot be read"),
         (("jacobian", "nothing.yaml", "--columns", "0"), "'0' is not a positive whole number"),

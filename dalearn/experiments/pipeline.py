@@ -106,6 +106,12 @@ class Pipeline:
         stale = [name for name in self.stages if self.directory.is_stale(name, self.marks[name])]
         if stale and not force:
             raise InputError(self._refusal(stale))
+        before = [name for name in stale if any(name in stage.needs for stage in wanted) and name not in names]
+        if any(name != "inputs" for name in before):
+            raise InputError(
+                f"{self._refusal(stale, mend=False)}; {', '.join(self.stages[name].label for name in before)} "
+                "would have to be done again: use dalearn run --force"
+            )
         if self.config.twin is None and (force or not self.is_done("inputs")):
             check_inputs(self.setup)
         self.directory.create()
@@ -163,7 +169,7 @@ class Pipeline:
         for name in names:
             self.directory.forget(name)
 
-    def _refusal(self, stale: Sequence[str]) -> str:
+    def _refusal(self, stale: Sequence[str], *, mend: bool = True) -> str:
         changes = [
             change
             for change in self.directory.configuration_changes(plain(self.config))
@@ -174,8 +180,8 @@ class Pipeline:
             if record["sha256"] not in known:
                 changes.append(f"new contents of {Path(record['path']).name}")
         more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
+        reason = f"{self.directory.path}: was made with another configuration ({'; '.join(changes[:3])}{more})"
+        if not mend:
+            return reason
         stages = ", ".join(self.stages[name].label for name in stale)
-        return (
-            f"{self.directory.path}: was made with another configuration ({'; '.join(changes[:3])}{more}); "
-            f"add --force to redo {stages}, or choose another --run-directory"
-        )
+        return f"{reason}; add --force to redo {stages}, or choose another --run-directory"

@@ -172,6 +172,16 @@ def test_force_without_a_change_redoes_the_stage_and_makes_later_ones_stale(
     assert [name for name in pipeline.stages if not pipeline.is_done(name)] == ["assimilate", "evaluate"]
 
 
+def test_force_does_not_discard_what_the_command_cannot_redo(
+    finished: Path, configure: Configure, tmp_path: Path
+) -> None:
+    directory = copy_of(finished, tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in directory.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match="open loop, train, assimilate would have to be done again: use dalearn run"):
+        run(configure(land__pedotransfer="CO84"), directory, ("evaluate",), force=True)
+    assert {path: path.stat().st_mtime_ns for path in directory.rglob("*") if path.is_file()} == before
+
+
 def test_a_changed_input_file_is_noticed(
     finished: Path, configure: Configure, small_inputs: Path, tmp_path: Path
 ) -> None:
