@@ -1,8 +1,8 @@
 """The land model: one step of ISBA-DIF with A-gs and interactive leaf area (isba_physics.md 1.6).
 
-``LandModel.step`` is a pure function of state, forcing and parameters.  The blocks it calls are the repeated
-ones that compile: the start of the step (thermal state, stress, stomata), the energy sub-step, the canopy
-water, the water sub-step and the end of the step.  The daily growth runs eagerly, once a day.
+``LandModel.step`` is a pure function of state, forcing and parameters.  The blocks it calls (``step_*.py``)
+compile: the start of the step (thermal state, stress, stomata), snow, the energy sub-step, the canopy water, the
+water sub-step and the end of the step.  The daily growth runs eagerly, once a day.
 """
 
 import dataclasses
@@ -16,14 +16,6 @@ from torch import Tensor
 from dalearn.constants import MINIMUM_SOIL_MOISTURE
 from dalearn.errors import InputError
 from dalearn.land.albedo_cycle import ALBEDO_MAPS, parameters_of_decade
-from dalearn.land.blocks import (
-    begin_step,
-    begin_water,
-    end_step,
-    run_energy_substep,
-    run_snow,
-    run_water_substep,
-)
 from dalearn.land.compilation import CompiledBlock, Packed, compilation_available, unpacked
 from dalearn.land.growth import (
     INITIAL_LEAF_ASSIMILATION,
@@ -37,6 +29,10 @@ from dalearn.land.roots_and_wood import no_roots_and_wood
 from dalearn.land.snow_pack import empty_pack
 from dalearn.land.soil_ice import maximum_liquid_water
 from dalearn.land.state import Fluxes, Forcing, LandParameters, LandState
+from dalearn.land.step_end import end_step
+from dalearn.land.step_heat import run_energy_substep, run_snow
+from dalearn.land.step_start import begin_step
+from dalearn.land.step_water import begin_water, run_water_substep
 from dalearn.land.topmodel import TOPOGRAPHY_MAPS
 from dalearn.tree import select_columns, tile_columns
 

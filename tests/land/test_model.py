@@ -10,12 +10,12 @@ import torch
 
 from dalearn.errors import InputError
 from dalearn.forcing.solar import cosine_zenith, limited_cosine
-from dalearn.land.blocks import air_of
 from dalearn.land.model import LandModel
 from dalearn.land.options import LandOptions
 from dalearn.land.parameters import build_parameters
 from dalearn.land.photosynthesis import with_reference_assimilation
 from dalearn.land.state import Forcing, LandParameters, LandState, RootsAndWood
+from dalearn.land.step_start import air_of
 from dalearn.land.topmodel import TopographicIndex
 from dalearn.land.vegetation import VEGETATION_TYPES
 from dalearn.tree import map_tensors, named_tensors, select_columns, to

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from dalearn.errors import InputError
-from dalearn.land.blocks import air_of
 from dalearn.land.compilation import CompiledBlock, unpacked
 from dalearn.land.energy_budget import Air
 from dalearn.land.snow import SnowFluxes, SnowSurface, snow_step
 from dalearn.land.snow_cover import blended_roughness, snow_fractions
 from dalearn.land.snow_pack import SnowPack, empty_pack, heat_density, layer_thickness, pack_from_file
 from dalearn.land.state import Forcing, LandParameters
+from dalearn.land.step_start import air_of
 from dalearn.land.turbulence import effective_wind, roughness_functions
 from dalearn.tree import map_tensors, named_tensors, select_columns
 
