@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -20,7 +19,7 @@ from dalearn.assimilation.update import Update, update
 from dalearn.experiments.parity_jacobian import compare_jacobians, linearise
 from dalearn.experiments.progress import Progress
 from dalearn.experiments.reference_batch import join_columns
-from dalearn.experiments.reference_names import STATE_NAMES
+from dalearn.experiments.reference_names import STATE_NAMES, state_columns
 from dalearn.experiments.reference_snow import snow_to_file
 from dalearn.experiments.soda_case import OPERATORS, SodaCase, Windows, read_soda_case
 from dalearn.land.state import LandState
@@ -62,7 +61,7 @@ def run_parity_filter(path: Path | str, *, progress: bool = True) -> Result:
     jacobian = compare_jacobians(case, case.windows, linear.jacobian, operators)
     if case.kind == "scan":
         return {"case": case.name, "jacobian": jacobian, "gain": None, "increment": None, "analysis": None}
-    return {"case": case.name, "jacobian": jacobian, **_experiments(case, linear, operators).summary()}
+    return {"case": case.name, "jacobian": jacobian, **compare_experiments(case, linear, operators).summary()}
 
 
 def create_operators(case: SodaCase, windows: Windows) -> list[ObservationOperator]:
@@ -131,8 +130,7 @@ class Errors:
 def analysed(state: LandState) -> Values:
     """The control variables and the SURFEX variables of an analysed state, (..., column), as in the files."""
     control = dict(zip(DEFAULT_CONTROL.names, DEFAULT_CONTROL.of(state).numpy(), strict=True))
-    columns = {name: attrgetter(attribute)(state).numpy() for name, attribute in STATE_NAMES.items()}
-    return control | snow_to_file(columns)
+    return control | snow_to_file({name: values.numpy() for name, values in state_columns(state).items()})
 
 
 def _worse(one: float, other: float) -> float:
@@ -147,7 +145,7 @@ def _relative(ours: np.ndarray, theirs: np.ndarray, axes: tuple[int, ...]) -> fl
     return float(np.where(error == 0.0, 0.0, error / np.where(largest > 0.0, largest, 1e-300)).max())
 
 
-def _experiments(case: SodaCase, linear: Linearisation, operators: Sequence[ObservationOperator]) -> Errors:
+def compare_experiments(case: SodaCase, linear: Linearisation, operators: Sequence[ObservationOperator]) -> Errors:
     """All experiments of a single window."""
     names = ("y_obs", "xerr", "xalph", "K", "incr", "xa", "bioma1")
     stored = {name: case.stored(f"exp_{name}")[0] for name in names}

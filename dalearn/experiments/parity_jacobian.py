@@ -40,22 +40,31 @@ def compare_jacobians(
     """``{"finite_differences"|"autograd": {"max_rel", "max_abs", "kinks"}}`` over all windows of ``case``.
 
     ``windows`` with the states at their starts; ``finite_differences`` (observation, control, column) from there.
-    Relative errors are those of the row maximum: one observation of one window.  A kink is an entry whose one-sided
-    derivatives for both signs of the perturbation, or SODA's own with another perturbation, differ by more than
-    ``KINK_TOLERANCE`` of it.  A difference quotient is as well defined there as elsewhere, so that kinks are left out
-    of the error of ``autograd`` only.
+    Relative errors are those of the row maximum: one observation of one window.  A difference quotient is as well
+    defined on a kink as elsewhere, so that kinks are left out of the error of ``autograd`` only.
     """
     stored = case.stored_columns("H")
-    largest = row_maximum(windows.grid, stored)
     backward = linearise(windows, operators, "finite_differences", sign=-1.0).jacobian
     exact = linearise(windows, operators, "autograd").jacobian
-    kink = relative(backward - finite_differences, largest) > KINK_TOLERANCE
-    for other in _other_steps(case):
-        kink |= relative(other - stored, largest) > KINK_TOLERANCE
+    kink = find_kinks(case, finite_differences, backward)
     return {
-        "finite_differences": _errors(case, finite_differences - stored, largest, torch.zeros_like(kink)),
-        "autograd": _errors(case, exact - stored, largest, kink),
+        "finite_differences": _errors(case, finite_differences - stored, torch.zeros_like(kink)),
+        "autograd": _errors(case, exact - stored, kink),
     }
+
+
+def find_kinks(case: SodaCase, forward: Tensor, backward: Tensor) -> Tensor:
+    """Where H has no derivative, bool (observation, control, column).
+
+    There the one-sided differences for the two signs of the perturbation, or SODA's own with another perturbation,
+    differ by more than ``KINK_TOLERANCE`` of the row maximum.
+    """
+    stored = case.stored_columns("H")
+    largest = row_maximum(case.windows.grid, stored)
+    kink = relative(backward - forward, largest) > KINK_TOLERANCE
+    for other in _other_steps(case):
+        kink = kink | (relative(other - stored, largest) > KINK_TOLERANCE)
+    return kink
 
 
 def _other_steps(case: SodaCase) -> list[Tensor]:
@@ -65,18 +74,25 @@ def _other_steps(case: SodaCase) -> list[Tensor]:
     return [values[labels.index(label)] for label in OTHER_STEPS if label in labels]
 
 
-def _errors(case: SodaCase, difference: Tensor, largest: Tensor, kink: Tensor) -> dict[str, Any]:
+def _errors(case: SodaCase, difference: Tensor, kink: Tensor) -> dict[str, Any]:
     smooth = ~kink
+    largest = row_maximum(case.windows.grid, case.stored_columns("H"))
     return {
         "max_rel": float(relative(difference, largest)[smooth].max()),
         "max_abs": float(difference[smooth].abs().max()),
-        "kinks": [_name(case, *place) for place in kink.nonzero().tolist()],
+        "kinks": name_entries(case, kink),
     }
 
 
-def _name(case: SodaCase, observation: int, control: int, column: int) -> str:
-    """For example ``dLAI/dWG5, patch 7, 1987-07-15T09:00``, the start of the window."""
+def name_entries(case: SodaCase, chosen: Tensor) -> list[str]:
+    """The ``chosen`` entries of H, bool (observation, control, column), by name.
+
+    For example ``dLAI/dWG5, patch 7, 1987-07-15T09:00``, the start of the window.
+    """
     grid = case.windows.grid
-    start = np.datetime_as_string(case.starts[int(grid.cell_of_column[column])], unit="m")
-    quotient = f"d{case.observed[observation]}/d{DEFAULT_CONTROL.names[control]}"
-    return f"{quotient}, patch {int(grid.patch_of_column[column])}, {start}"
+    names = []
+    for observation, control, column in chosen.nonzero().tolist():
+        start = np.datetime_as_string(case.starts[int(grid.cell_of_column[column])], unit="m")
+        quotient = f"d{case.observed[observation]}/d{DEFAULT_CONTROL.names[control]}"
+        names.append(f"{quotient}, patch {int(grid.patch_of_column[column])}, {start}")
+    return names

@@ -7,7 +7,6 @@ column, LAI without vegetation.  The model carries harmless finite values there.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from operator import attrgetter
 from types import MappingProxyType
 
 import numpy as np
@@ -17,6 +16,7 @@ from torch import Tensor
 from dalearn.errors import InputError
 from dalearn.experiments.reference_snow import snow_from_file, snow_to_file
 from dalearn.land.state import OPTIONAL_PARTS, Fluxes, LandParameters, LandState, state_from_fields
+from dalearn.tree import named_tensors
 from dalearn.variables import VARIABLES
 
 UNUSED_SOIL_MOISTURE = 0.2  # m3 m-3, where a column holds no water
@@ -69,18 +69,22 @@ def state_of(values: Mapping[str, np.ndarray], source: str, prefix: str = "") ->
     return state_from_fields(found)
 
 
+def state_columns(state: LandState) -> dict[str, Tensor]:
+    """Everything that the state carries by SURFEX name, ``(column,)`` or ``(layer, column)``; not its absent parts."""
+    carried = dict(named_tensors(state))
+    return {name: carried[field] for name, field in STATE_NAMES.items() if field in carried}
+
+
 def columns_of(names: Iterable[str], state: LandState, fluxes: Fluxes) -> dict[str, Tensor]:
     """The named quantities of the model, ``(column,)`` or ``(layer, column)``, by SURFEX name.
 
     Those of ``CELL_MEAN_NAMES`` are still per column.
     """
-    values = {}
-    for name in names:
-        if name in STATE_NAMES:
-            values[name] = attrgetter(STATE_NAMES[name])(state)
-        else:
-            values[name] = getattr(fluxes, FLUX_NAMES.get(name) or CELL_MEAN_NAMES[name])
-    return values
+    carried = state_columns(state)
+    return {
+        name: carried[name] if name in carried else getattr(fluxes, FLUX_NAMES.get(name) or CELL_MEAN_NAMES[name])
+        for name in names
+    }
 
 
 def as_in_file(values: Mapping[str, np.ndarray], parameters: LandParameters) -> dict[str, np.ndarray]:

@@ -18,7 +18,7 @@ from dalearn.experiments.parity_series import SeriesRecorder
 from dalearn.experiments.parity_table import parity_table, run_folder
 from dalearn.experiments.reference_batch import batch_cases, batch_key
 from dalearn.experiments.reference_case import ReferenceCase, read_reference_case
-from dalearn.experiments.reference_names import COMPARED_NAMES, STATE_NAMES, as_in_file, columns_of
+from dalearn.experiments.reference_names import COMPARED_NAMES, STATE_NAMES, as_in_file, columns_of, state_columns
 from dalearn.experiments.reference_snow import snow_from_file, snow_to_file
 from dalearn.forcing.air import air_density
 from dalearn.forcing.solar import cosine_zenith, limited_cosine
@@ -106,11 +106,11 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny case: two patches, six hours, hourly forcing and output, two model steps per hour."""
     path = tmp_path_factory.mktemp("parity") / "tiny.nc"
     model, initial, rows = run_model()
-    series = [{k: v.numpy() for k, v in columns_of(COMPARED_NAMES, *row).items()} for row in rows]
-    stacked = as_in_file({name: np.stack([row[name] for row in series]) for name in COMPARED_NAMES}, model.parameters)
-    start = as_in_file(
-        {k: v.numpy() for k, v in columns_of(STATE_NAMES, initial, rows[0][1]).items()}, model.parameters
-    )
+    states = list(state_columns(initial))
+    names = [name for name in COMPARED_NAMES if name in states or name not in STATE_NAMES]
+    series = [{k: v.numpy() for k, v in columns_of(names, *row).items()} for row in rows]
+    stacked = as_in_file({name: np.stack([row[name] for row in series]) for name in names}, model.parameters)
+    start = as_in_file({k: v.numpy() for k, v in state_columns(initial).items()}, model.parameters)
     with netCDF4.Dataset(path, "w") as file:
         file.setncatts({**SITE, "model": MODEL, "start": START, "forcing_step_s": 3600.0, "output_step_s": 3600.0})
         sizes = {"forcing_time": HOURS + 1, "time": HOURS, "layer": 14, "snow_layer": 12, "patch": 2}
@@ -125,11 +125,11 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         layered = {"WG": "layer", "WGI": "layer", "TG": "layer"} | dict.fromkeys(
             ("WSN", "RSN", "HSN", "SAG"), "snow_layer"
         )
-        for name in dict.fromkeys((*STATE_NAMES, *NO_SNOW)):
+        for name in dict.fromkeys((*states, *NO_SNOW)):
             space = (*([layered[name]] if name in layered else []), "patch")
             write(f"init_{name}", space, start.get(name, NO_SNOW.get(name)))
             write(name, ("time", *space), stacked.get(name, NO_SNOW.get(name)), "f4")
-        for name in set(COMPARED_NAMES) - set(STATE_NAMES) - {"CD_ISBA", "CH_ISBA"}:
+        for name in set(names) - set(states) - {"CD_ISBA", "CH_ISBA"}:
             write(name, ("time", "patch"), stacked[name], "f4")
         for name in ("CD_ISBA", "CH_ISBA"):
             write(name, ("time",), stacked[name] @ np.array(SHARE), "f4")
@@ -294,7 +294,7 @@ def remove(path: Path, name: str) -> None:
         (lambda path: set_attribute(path, "output_step_s", 2700.0), r"output_step_s is 2700, not a multiple"),
         (lambda path: set_attribute(path, "output_step_s", 7200.0), r"the forcing ends at .* before the stored series"),
         (lambda path: set_attribute(path, "model", "NIT XTSTEP_SURF=2400 s"), r"not a multiple of the model step"),
-        (lambda path: set_attribute(path, "model", "CPHOTO AST"), r"option CPHOTO=AST is not modelled"),
+        (lambda path: set_attribute(path, "model", "CCPSURF=HUM"), r"option CCPSURF=HUM is not modelled"),
         (lambda path: set_attribute(path, "clay", 40.0), r"tiny\.nc: clay: cell 0 has 40; give 0\.\.1"),
     ],
 )
@@ -339,7 +339,7 @@ def test_the_table_of_a_folder(tiny: Path) -> None:
     change(second, "TG", (1, 0, 0), 300.0)
     broken = tiny.with_name("broken.nc")
     broken.write_bytes(tiny.read_bytes())
-    set_attribute(broken, "model", "CPHOTO AST")
+    set_attribute(broken, "model", "CCPSURF=HUM")
     results, refused = run_folder(tiny.parent, compiled=False, progress=False)
     assert [result["case"] for result in results] == ["second", "tiny"]
     lines = parity_table(results, refused).splitlines()
@@ -351,7 +351,7 @@ def test_the_table_of_a_folder(tiny: Path) -> None:
     assert "1e-05 of max" in production
     assert "**" not in production
     assert any(line.startswith("| water budget |") for line in lines)
-    assert lines[-1].startswith("broken was not run: option CPHOTO=AST is not modelled")
+    assert lines[-1].startswith("broken was not run: option CCPSURF=HUM is not modelled")
     assert "asked for" not in parity_table(results, refused, "rmse")
     with pytest.raises(InputError, match=r"no \*\.nc file"):
         run_folder(tiny.parent / "nowhere")
