@@ -74,6 +74,7 @@ def build_parser() -> Parser:
     command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
     command.add_argument("--run-directory", metavar="DIR", help="where an earlier run may have left its states")
     command.add_argument("--columns", type=_positive, metavar="N", help="at least so many columns (default: all, once)")
+    command.add_argument("--compile", action="store_true", help="time compiled back ends; they compile for minutes")
     command.add_argument("--json", action="store_true", help="one JSON object on standard output")
     command.set_defaults(function=compare_jacobians)
 
@@ -137,6 +138,7 @@ def compare_jacobians(arguments: argparse.Namespace) -> None:
         config = load_config(arguments.config, run_directory=arguments.run_directory)
         from dalearn.experiments.jacobian_command import compare_backends
 
+        config.compile = arguments.compile
         result = compare_backends(config, arguments.columns)
     if arguments.json:
         _print_json(result)
