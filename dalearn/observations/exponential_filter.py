@@ -21,7 +21,8 @@ def exponential_filter(time: np.ndarray, value: np.ndarray, timescale: float) ->
     for row in range(len(value)):
         seen = np.isfinite(value[row])
         begun = np.isfinite(index)
-        decay = np.exp(-(time[row] - last) / timescale)
+        # samples that a cell does not have carry no time order
+        decay = np.exp(-np.maximum(time[row] - last, 0.0) / timescale)
         next_gain = np.where(begun, gain / np.where(begun, gain + decay, 1.0), 1.0)
         before = np.where(begun, index, value[row])
         index = np.where(seen, before + next_gain * (value[row] - before), index)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import netCDF4
 import numpy as np
@@ -316,13 +317,30 @@ def test_compiled_blocks_equal_eager_ones_for_any_number_of_columns() -> None:
             torch.testing.assert_close(x, y, rtol=1e-9, atol=1e-10, msg=lambda text, f=field: f"{f}: {text}")
 
 
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """A netCDF file in memory."""
+
+    attributes: dict[str, Any]
+    variables: dict[str, np.ndarray]
+
+    def __getattr__(self, name: str) -> Any:
+        return self.attributes[name]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.variables[name]
+
+
 class Case:
     """One patch of a stored SURFEX year (DESIGN section 7)."""
 
     def __init__(self, path: Path, photosynthesis: str = "NIT") -> None:
-        self.data = netCDF4.Dataset(path)
-        self.data.set_auto_mask(False)
         self.photosynthesis = photosynthesis
+        with netCDF4.Dataset(path) as file:
+            file.set_auto_mask(False)
+            # all of it at once: a file left open would be closed by the garbage collector, at any moment
+            attributes = {name: file.getncattr(name) for name in file.ncattrs()}
+            self.data = Stored(attributes, {name: variable[:] for name, variable in file.variables.items()})
         self.time_step = float(self.data.forcing_step_s)
         fractions = np.zeros((1, 19))
         fractions[0, VEGETATION_TYPES.index(str(self.data["vegtype"][0]))] = 1.0
