@@ -23,8 +23,8 @@ from dalearn.experiments.progress import Progress
 from dalearn.experiments.provenance import file_attributes
 from dalearn.experiments.restart import read_state, write_state
 from dalearn.experiments.run_directory import RunDirectory
-from dalearn.experiments.sections import AssimilationExperiment
 from dalearn.experiments.setup import Setup
+from dalearn.experiments.stage_sections import AssimilationExperiment
 from dalearn.experiments.window_observations import match_windows
 from dalearn.land.state import LandState
 from dalearn.operators import ObservationOperator

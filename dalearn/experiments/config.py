@@ -17,18 +17,16 @@ import numpy as np
 from dalearn.errors import InputError
 from dalearn.experiments.read_config import build, plain, read_yaml
 from dalearn.experiments.sections import (
-    AssimilationConfig,
-    EvaluationConfig,
     ForcingConfig,
     LandConfig,
     ObservationConfig,
     OpenLoopConfig,
     SurfaceConfig,
-    TrainingConfig,
     as_time,
     check_positive,
     check_unique,
 )
+from dalearn.experiments.stage_sections import AssimilationConfig, EvaluationConfig, TrainingConfig
 from dalearn.twin.settings import TwinSettings
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dalearn.experiments.open_loop_data import OpenLoopData
-from dalearn.experiments.sections import TrainingConfig
+from dalearn.experiments.stage_sections import TrainingConfig
 from dalearn.learning.collocation import Collocation, collocate
 from dalearn.observations.observations import Observations
 

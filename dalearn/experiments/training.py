@@ -20,8 +20,9 @@ from dalearn.experiments.operator_scores import operator_scores
 from dalearn.experiments.provenance import file_attributes
 from dalearn.experiments.run_directory import RunDirectory
 from dalearn.experiments.samples import build_samples
-from dalearn.experiments.sections import TrainingConfig, as_time
+from dalearn.experiments.sections import as_time
 from dalearn.experiments.setup import Setup
+from dalearn.experiments.stage_sections import TrainingConfig
 from dalearn.learning.collocation import Collocation
 from dalearn.learning.ensemble import train_ensemble
 from dalearn.learning.record import save_training

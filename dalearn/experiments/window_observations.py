@@ -9,8 +9,8 @@ from torch import Tensor
 
 from dalearn.experiments.observations import read_rescaled
 from dalearn.experiments.open_loop_data import OpenLoopData
-from dalearn.experiments.sections import AssimilationExperiment
 from dalearn.experiments.setup import Setup
+from dalearn.experiments.stage_sections import AssimilationExperiment
 from dalearn.observations.matching import match_observations
 
 logger = logging.getLogger("dalearn")

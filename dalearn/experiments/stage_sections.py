@@ -1,0 +1,120 @@
+"""The sections of a configuration file on training, assimilation and evaluation; see ``sections``."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from dalearn.assimilation.covariance import published_observation_errors
+from dalearn.assimilation.settings import FilterSettings
+from dalearn.errors import InputError
+from dalearn.experiments.sections import as_time, check_period, check_positive, check_unique
+from dalearn.learning.settings import TrainingSettings
+from dalearn.operators.names import check_predictors
+from dalearn.operators.predictor_range import OUT_OF_RANGE_RULES
+
+
+@dataclass(kw_only=True)
+class TrainingConfig:
+    """The observation operator and how it is trained.
+
+    Attributes:
+        observations: name of the observations to be predicted.
+        operator: a registered operator; ``options`` are those of its class.
+        predictors: names from the variable table.
+        leaf_area_index: ``model``, or the name of the LAI observations that replace the model's LAI as predictor.
+        start, end: training period.
+        test_start, test_end: test period, after it.
+        tolerance_minutes: an open-loop output counts for an observation when it is so close in time.
+        seeds: operators trained from so many initial weights; scores are means over them.
+        out_of_range: what is done outside the training range of the predictors.
+        settings: see ``TrainingSettings``.
+    """
+
+    observations: str
+    start: str
+    end: str
+    test_start: str
+    test_end: str
+    operator: str = "network"
+    options: dict[str, Any] = field(default_factory=dict)
+    predictors: list[str] = field(default_factory=lambda: ["WG2", "TG2", "LAI"])
+    leaf_area_index: str = "model"
+    tolerance_minutes: float = 60.0
+    seeds: int = 1
+    out_of_range: str = "clip"
+    settings: TrainingSettings = field(default_factory=TrainingSettings)
+
+    def __post_init__(self) -> None:
+        check_period("training", self.start, self.end)
+        check_period("training", self.test_start, self.test_end, ("test_start", "test_end"))
+        if as_time(self.test_start, "training.test_start") < as_time(self.end, "training.end"):
+            raise InputError(
+                f"training.test_start: {self.test_start} is before training.end {self.end}; "
+                "test on samples that were not trained on"
+            )
+        check_predictors(self.predictors)
+        if self.out_of_range not in OUT_OF_RANGE_RULES:
+            raise InputError(
+                f"training.out_of_range: {self.out_of_range!r} is not known; choose {', '.join(OUT_OF_RANGE_RULES)}"
+            )
+        check_positive("training", tolerance_minutes=self.tolerance_minutes, seeds=self.seeds)
+
+
+@dataclass(kw_only=True)
+class AssimilationExperiment:
+    """``observations``: names of the observations that this experiment assimilates."""
+
+    name: str
+    observations: list[str]
+
+
+@dataclass(kw_only=True)
+class AssimilationConfig:
+    """The analyses.
+
+    Attributes:
+        start, end: the windows lie between them.
+        window_start_hour: UTC hour at which the 24 h windows begin and end.
+        experiments: what each assimilates; all start from the open loop.
+        tolerance_hours: an observation counts for a window when it is so close to the window end.
+        filter: see ``FilterSettings``; an observation error that is not given keeps its published value.
+        block_days: so many windows are lost at most when the run is killed.
+    """
+
+    start: str
+    end: str
+    experiments: list[AssimilationExperiment]
+    window_start_hour: int = 9
+    tolerance_hours: float = 3.0
+    filter: FilterSettings = field(default_factory=FilterSettings)
+    block_days: int = 20
+
+    def __post_init__(self) -> None:
+        check_period("assimilation", self.start, self.end)
+        if not 0 <= self.window_start_hour < 24:
+            raise InputError(f"assimilation.window_start_hour: {self.window_start_hour} is not an hour, 0..23")
+        if not 0 < self.tolerance_hours <= 12:
+            raise InputError(f"assimilation.tolerance_hours: {self.tolerance_hours} is not in 0..12")
+        check_positive("assimilation", block_days=self.block_days, chunk_cells=self.filter.chunk_cells)
+        check_unique("assimilation.experiments", [experiment.name for experiment in self.experiments])
+        if not self.experiments:
+            raise InputError("assimilation.experiments: none given; add one, or leave the section out")
+        errors = {**published_observation_errors(), **self.filter.observation_error}
+        self.filter = replace(self.filter, observation_error=errors)
+
+
+@dataclass(kw_only=True)
+class EvaluationConfig:
+    """Tables, figures and report.
+
+    Attributes:
+        in_situ: name of in situ SSM observations; null for none.
+        tolerance_hours: in situ samples so close to a window end are averaged for it.
+        jacobians: compare the two Jacobian back ends on three windows spread over the first year.
+    """
+
+    in_situ: str | None = None
+    tolerance_hours: float = 1.5
+    jacobians: bool = True
+
+    def __post_init__(self) -> None:
+        check_positive("evaluation", tolerance_hours=self.tolerance_hours)
