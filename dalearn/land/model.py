@@ -7,7 +7,7 @@ water sub-step and the end of the step.  The daily growth runs eagerly, once a d
 
 import dataclasses
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any, NamedTuple
 
 import torch
@@ -34,7 +34,7 @@ from dalearn.land.step_heat import run_energy_substep, run_snow
 from dalearn.land.step_start import begin_step
 from dalearn.land.step_water import begin_water, run_water_substep
 from dalearn.land.topmodel import TOPOGRAPHY_MAPS
-from dalearn.tree import select_columns, tile_columns
+from dalearn.tree import named_tensors, select_columns, tile_columns
 
 COLD_START_RESISTANCE = 100.0  # s m-1
 
@@ -48,6 +48,20 @@ class Blocks(NamedTuple):
     begin_water: Callable[..., Any]
     water: Callable[..., Any]
     end_step: Callable[..., Any]
+
+
+def _functions(options: LandOptions, water_layers: int) -> tuple[Callable[..., Any], ...]:
+    """The blocks in the order of ``Blocks``."""
+    blocks = (begin_step, run_snow, run_energy_substep, begin_water)
+    water = partial(run_water_substep, options=options, water_layers=water_layers)
+    return (*(partial(block, options=options) for block in blocks), water, partial(end_step, options=options))
+
+
+@cache
+def _compiled_blocks(options: LandOptions, water_layers: int, parts: tuple[str, ...]) -> Blocks:
+    """Compiled blocks, shared by all models of a process that differ in nothing but their columns."""
+    outputs = (3, 2, 1, 2, 1, 2)
+    return Blocks(*map(CompiledBlock, _functions(options, water_layers), outputs))
 
 
 class LandModel:
@@ -73,11 +87,8 @@ class LandModel:
             raise InputError(f"land.runoff: SGH needs {', '.join(TOPOGRAPHY_MAPS)} (cell) in the surface map")
 
     def with_parameters(self, parameters: LandParameters) -> "LandModel":
-        """The same model, compiled code included, for other columns."""
-        other = LandModel(parameters, self.options, compiled=self.compiled)
-        if other.water_layers == self.water_layers:
-            other.__dict__["_blocks"] = self._blocks
-        return other
+        """The same model for other columns."""
+        return LandModel(parameters, self.options, compiled=self.compiled)
 
     @cached_property
     def water_layers(self) -> int:
@@ -86,21 +97,11 @@ class LandModel:
 
     @cached_property
     def _blocks(self) -> Blocks:
-        o = self.options
-        begin, snow = partial(begin_step, options=o), partial(run_snow, options=o)
-        energy = partial(run_energy_substep, options=o)
-        begin_soil, end = partial(begin_water, options=o), partial(end_step, options=o)
-        soil = partial(run_water_substep, options=o, water_layers=self.water_layers)
         if not self.compiled:
-            return Blocks(begin, snow, energy, begin_soil, soil, end)
-        return Blocks(
-            begin_step=CompiledBlock(begin, outputs=3),
-            snow=CompiledBlock(snow, outputs=2),
-            energy=CompiledBlock(energy),
-            begin_water=CompiledBlock(begin_soil, outputs=2),
-            water=CompiledBlock(soil),
-            end_step=CompiledBlock(end, outputs=2),
-        )
+            return Blocks(*_functions(self.options, self.water_layers))
+        # parameters of another structure lie differently in their packed form
+        parts = tuple(name for name, _ in named_tensors(parameters_of_decade(self.parameters, None)))
+        return _compiled_blocks(self.options, self.water_layers, parts)
 
     def _constants(self, decade: int | None) -> LandParameters | Packed:
         """The parameters, with the albedos of the ten days, in the form the blocks take them; kept until they
