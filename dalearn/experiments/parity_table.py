@@ -94,5 +94,5 @@ def _cell(name: str, values: Mapping[str, Any], statistic: str) -> str:
 
 
 def _emphasised(value: float, limit: float | None) -> str:
-    """In bold where it is not below the limit."""
-    return f"{value:.1e}" if limit is None or value < limit else f"**{value:.1e}**"
+    """In bold where it is neither 0 nor below the limit."""
+    return f"{value:.1e}" if limit is None or value == 0.0 or value < limit else f"**{value:.1e}**"

@@ -19,6 +19,7 @@ from dalearn.land.state import OPTIONAL_PARTS, Fluxes, LandParameters, LandState
 from dalearn.tree import named_tensors
 from dalearn.variables import VARIABLES
 
+STARTS_AT_ZERO = "RESPI5"  # SURFEX writes it to its restart files and does not read it (isba_ags.md 9)
 UNUSED_SOIL_MOISTURE = 0.2  # m3 m-3, where a column holds no water
 
 
@@ -58,6 +59,8 @@ def state_of(values: Mapping[str, np.ndarray], source: str, prefix: str = "") ->
     """
     has_wood = "BIOMA4" in values
     names = {name: field for name, field in STATE_NAMES.items() if has_wood or not field.startswith("roots_and_wood.")}
+    if has_wood:
+        values = {STARTS_AT_ZERO: np.zeros_like(values["BIOMA4"])} | dict(values)
     for name in names:
         if name not in values:
             raise InputError(f"{source}: variable {prefix}{name} is missing; add it, the model starts from it")

@@ -366,6 +366,7 @@ SEGMENTS = [
     (("grass_alps2400",), 88, 12),  # hourly forcing and output; snow in summer
     (("option_alps_snow3layers",), 88, 12),
     (("option_c3_trml",), 140 * 48, 20),
+    (("option_broadleaf_ncb",), 0, 50),
     (("option_grass_dt92",), 120 * 48, 20),
 ]
 LIMITS = {
