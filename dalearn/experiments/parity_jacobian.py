@@ -78,10 +78,14 @@ def _errors(case: SodaCase, difference: Tensor, kink: Tensor) -> dict[str, Any]:
     smooth = ~kink
     largest = row_maximum(case.windows.grid, case.stored_columns("H"))
     return {
-        "max_rel": float(relative(difference, largest)[smooth].max()),
-        "max_abs": float(difference[smooth].abs().max()),
+        "max_rel": _largest(relative(difference, largest)[smooth]),
+        "max_abs": _largest(difference[smooth].abs()),
         "kinks": name_entries(case, kink),
     }
+
+
+def _largest(values: Tensor) -> float | None:
+    return float(values.max()) if values.numel() else None
 
 
 def name_entries(case: SodaCase, chosen: Tensor) -> list[str]:

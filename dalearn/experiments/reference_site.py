@@ -164,9 +164,10 @@ def forcing_series(
 
 
 def read_records(dataset: netCDF4.Dataset, prefix: str = "", index: Any = slice(None)) -> dict[str, np.ndarray]:
-    """``FORCING_NAMES`` of the file, (record,) float32."""
+    """``FORCING_NAMES`` of the file and the direction of the wind if it is there, (record,) float32."""
     require(dataset, *(prefix + name for name in FORCING_NAMES))
-    return {name: read_values(dataset, prefix + name, index, np.float32) for name in FORCING_NAMES}
+    names = (*FORCING_NAMES, *(["Wind_DIR"] if f"{prefix}Wind_DIR" in dataset.variables else []))
+    return {name: read_values(dataset, prefix + name, index, np.float32) for name in names}
 
 
 def utc_time(source: str, name: str, text: str) -> np.datetime64:

@@ -28,6 +28,7 @@ from dalearn.land.parameters import build_parameters
 from dalearn.land.photosynthesis import with_reference_assimilation
 from dalearn.land.state import Fluxes, Forcing, LandState
 from dalearn.land.vegetation import VEGETATION_TYPES
+from dalearn.land.window import FORCING_FIELDS
 
 START = "2015-06-01 20:00:00"
 HOURS, STEP = 6, 1800.0
@@ -247,6 +248,14 @@ def test_a_stored_row_is_a_state_to_start_from(written: Path) -> None:
     (result,) = compare_cases([read_reference_case(written)], compiled=False, progress=False, first=3, limit=2)
     assert result["variables"]["TG"]["n"] == 2 * 2 * 14
     assert result["variables"]["TG"]["max_abs"] < 1e-4
+
+
+def test_wind_turns_between_the_records(tiny: Path) -> None:
+    """Components are interpolated where the direction is known: a turning wind is weaker half-way."""
+    with netCDF4.Dataset(tiny, "a") as file:
+        file.createVariable("Wind_DIR", "f4", ("forcing_time",))[:] = 90.0 * np.arange(HOURS + 1)
+    speed = read_reference_case(tiny).window(0, 1).values[:, FORCING_FIELDS.index("wind_speed"), 0]
+    assert speed.tolist() == pytest.approx([2.0, np.hypot(1.0, 1.1)], rel=1e-6)
 
 
 def test_parameters_of_the_file_are_checked(tiny: Path, caplog: pytest.LogCaptureFixture) -> None:
