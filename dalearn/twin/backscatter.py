@@ -80,10 +80,10 @@ def draw_backscatter(surface: SurfaceMap, generator: np.random.Generator) -> Bac
         return values * (1.0 + relative * generator.uniform(-1.0, 1.0, surface.cell_count))
 
     return Backscatter(
-        vegetation_scattering=spread(0.006 * crops + 0.018 * forest + 0.011 * rest, 0.2),
-        attenuation=spread(0.11 * crops + 0.07 * forest + 0.08 * rest, 0.15),
-        soil_level=-13.5 + 1.5 * forest + generator.normal(0.0, 0.6, surface.cell_count),
-        soil_sensitivity=spread(17.0, 0.15),
+        vegetation_scattering=spread(0.010 * crops + 0.018 * forest + 0.011 * rest, 0.2),
+        attenuation=spread(0.095 * crops + 0.03 * forest + 0.033 * rest, 0.15),
+        soil_level=-13.0 + 1.5 * forest + generator.normal(0.0, 0.6, surface.cell_count),
+        soil_sensitivity=spread(14.0, 0.15),
         soil_curvature=spread(12.0, 0.3),
         temperature_slope=spread(0.015, 0.6),
         roughness_amplitude=spread(0.08 * crops + 0.04 * (1.0 - crops), 0.5),

@@ -23,7 +23,7 @@ from dalearn.twin.weather import generate_weather
 INPUTS = ("FORCING.nc", "surface.nc", "sigma0.nc", "lai.nc", "ssm_satellite.nc", "ssm_in_situ.nc")
 
 
-def _random_streams(seed: int) -> dict[str, np.random.Generator]:
+def random_streams(seed: int) -> dict[str, np.random.Generator]:
     """One independent stream for each thing that is drawn, so that a changed setting leaves the others alone."""
     names = ("rain", "texture", "longevity", "harvest", "backscatter", "sigma0", "lai", "ssm", "in_situ")
     children = np.random.SeedSequence(seed).spawn(len(names))
@@ -48,7 +48,7 @@ def build_twin(
     """
     inputs = directory / "inputs"
     inputs.mkdir(parents=True, exist_ok=True)
-    random = _random_streams(settings.seed)
+    random = random_streams(settings.seed)
     surface = twin_surface(settings)
     weather = generate_weather(
         surface.latitude,
@@ -61,7 +61,7 @@ def build_twin(
     )
     about = {"twin_settings": str(dataclasses.asdict(settings))}
     write_surface(inputs / "surface.nc", surface)
-    seen = _with_rain_errors(weather, settings, random["rain"])
+    seen = with_rain_errors(weather, settings, random["rain"])
     write_forcing(inputs / "FORCING.nc", seen, {"title": "Weather of the twin, rain with errors", **about})
 
     truth = _run(settings, surface, weather, random, compiled, progress)
@@ -77,7 +77,7 @@ def build_twin(
     return [*(inputs / name for name in INPUTS), directory / "truth.nc"]
 
 
-def _with_rain_errors(weather: ForcingSeries, settings: TwinSettings, generator: np.random.Generator) -> ForcingSeries:
+def with_rain_errors(weather: ForcingSeries, settings: TwinSettings, generator: np.random.Generator) -> ForcingSeries:
     factor = rain_factor(
         weather.latitude, weather.longitude, weather.times, settings.rain_bias, settings.rain_noise, generator
     )

@@ -37,12 +37,12 @@ class TwinSettings:
     """
 
     start: str = "2015-01-01"
-    years: int = 4
+    years: int = 3
     seed: int = 3
     cells: tuple[int, ...] = ()
     time_step: float = 3600.0
     spin_up: int = 1
-    rain_anomaly: tuple[float, ...] = (1.0, 0.8, 1.2, 0.95)
+    rain_anomaly: tuple[float, ...] = (0.85, 1.15, 1.0)
     texture_error: float = 0.12
     rain_bias: float = 0.12
     rain_noise: float = 0.12
