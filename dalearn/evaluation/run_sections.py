@@ -115,7 +115,7 @@ def add_jacobian_comparison(page: Page, comparison: Mapping[str, Any] | None) ->
         )
         page.table("jacobian_agreement", agreement.rename(columns=columns), caption)
     if len(cost):
-        page.table("jacobian_cost", cost.rename(columns=names), "Cost of each back end.")
+        page.table("jacobian_cost", cost.rename(columns=names), "Cost of each back end, without compilation.")
 
 
 def add_warnings(page: Page, warnings: Sequence[str]) -> None:

@@ -66,6 +66,7 @@ def _prepare() -> None:
     if _compilation["prepared"]:
         return
     _compilation["prepared"] = True
+    logger.info("compiling the land model: a minute or two the first time, some seconds from the cache after that")
     if "TORCHINDUCTOR_CACHE_DIR" not in os.environ:
         root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(root / "dalearn" / "inductor")
