@@ -254,16 +254,17 @@ CORNERS = {
 @pytest.mark.parametrize("name", WEATHER)
 def test_reverse_mode_is_finite_in_corner_states(corner: str, name: str) -> None:
     settings = {"temperature": 286.0, "soil_wetness": 0.5, "leaf_area_index": 1.5} | CORNERS[corner]
-    parameters = all_types()
+    parameters = map_tensors(lambda t: t.clone().requires_grad_() if t.is_floating_point() else t, all_types())
     model = LandModel(parameters, compiled=False)
     temperature = torch.full((19,), settings.pop("temperature"), dtype=DTYPE)
     start = model.initial_state(temperature=temperature, **settings)
     if corner == "no leaves":
         start = dataclasses.replace(start, leaf_area_index=torch.zeros(19, dtype=DTYPE))
-    leaves = map_tensors(lambda tensor: tensor.clone().requires_grad_(), start)
+    leaves = map_tensors(lambda tensor: tensor.detach().clone().requires_grad_(), start)
     state, fluxes = model.step(leaves, weather(19, **WEATHER[name]), True)
     total = sum(t.sum() for _, t in named_tensors(state)) + sum(t.sum() for _, t in named_tensors(fluxes))
-    names, tensors = zip(*named_tensors(leaves), strict=True)
+    named = [*named_tensors(leaves), *((n, t) for n, t in named_tensors(parameters) if t.requires_grad)]
+    names, tensors = zip(*named, strict=True)
     gradients = torch.autograd.grad(total, tensors, allow_unused=True)
     for field, gradient in zip(names, gradients, strict=True):
         assert gradient is None or gradient.isfinite().all(), field
