@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from dalearn.errors import InputError
 from dalearn.experiments.parity_run import Comparison, run_blocks
@@ -14,11 +15,13 @@ from dalearn.experiments.parity_series import SeriesRecorder
 from dalearn.experiments.progress import Progress
 from dalearn.experiments.reference_batch import batch_cases
 from dalearn.experiments.reference_case import ReferenceCase, read_reference_case
+from dalearn.experiments.water_budget import WaterBudget
 from dalearn.land.model import LandModel
 from dalearn.tree import to
 
 logger = logging.getLogger("dalearn")
 
+DRIFT = "water_budget_drift"
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 Result = dict[str, Any]
@@ -62,6 +65,8 @@ def run_parity(
         limit=limit,
         recorders=[] if recorder is None else [recorder],
     )
+    drift = result.pop(DRIFT)
+    logger.info("%s: the water budget is open by %.1e of the precipitation after the whole run", case.name, drift)
     if recorder is not None and figures is not None:
         for written in recorder.draw(figures):
             logger.info("figure %s", written)
@@ -81,6 +86,8 @@ def compare_cases(
 ) -> list[Result]:
     """``run_parity`` for cases that run as one batch, whose ``batch_key`` is the same.
 
+    The results hold ``water_budget_drift`` too: what of the precipitation of the whole run is neither stored nor lost,
+    as a share of it, in the worst column.
     ``first`` is the first output step to be run; after the first of all, from the stored state before it.
     ``recorders``, one per case if any, take the series.
     """
@@ -92,11 +99,11 @@ def compare_cases(
     state = model.prepare_state(to(start, dtype=DTYPES[dtype]))
     last = cases[0].row_count if limit is None else min(first + limit, cases[0].row_count)
     comparisons = [Comparison(case, strict=dtype == "float64") for case in cases]
-    residual = torch.zeros(len(batch.cell_of_column))
+    budget = WaterBudget(state, model.parameters, model.options.time_step)
     label = cases[0].name if len(cases) == 1 else f"{len(cases)} cases"
     with Progress(label, last - first, "output steps") if progress else nullcontext() as bar:
-        for block in run_blocks(model, batch, state, first, last, bar.update if bar is not None else None):
-            residual = block.residual
+        on_row = bar.update if bar is not None else None
+        for block in run_blocks(model, batch, state, first, last, budget, on_row):
             for number, comparison in enumerate(comparisons):
                 columns = {name: values[..., batch.columns(number)] for name, values in block.values.items()}
                 series = comparison.add(block.first, columns)
@@ -109,7 +116,13 @@ def compare_cases(
             "case": comparison.case.name,
             "dtype": dtype,
             "variables": {name: agreement.summary() for name, agreement in comparison.agreements.items()},
-            "water_budget_residual": float(residual[batch.columns(number)].max()),
+            "water_budget_residual": float(budget.largest[batch.columns(number)].max()),
+            DRIFT: float(_share(budget.residual, budget.precipitation)[batch.columns(number)].max()),
         }
         for number, comparison in enumerate(comparisons)
     ]
+
+
+def _share(residual: Tensor, precipitation: Tensor) -> Tensor:
+    """|residual| as a share of the precipitation, or in kg m-2 where nothing fell."""
+    return residual.abs() / torch.where(precipitation > 0.0, precipitation, torch.ones_like(precipitation))

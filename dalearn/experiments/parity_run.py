@@ -6,17 +6,16 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from dalearn.assimilation.finite import NonFiniteError
-from dalearn.constants import DENSITY_WATER
 from dalearn.errors import InputError
 from dalearn.experiments.parity_statistics import Agreement
 from dalearn.experiments.reference_batch import Batch
 from dalearn.experiments.reference_case import ReferenceCase
 from dalearn.experiments.reference_names import CELL_MEAN_NAMES, as_in_file, columns_of
+from dalearn.experiments.water_budget import WaterBudget
 from dalearn.land.model import LandModel
-from dalearn.land.state import Fluxes, Forcing, LandParameters, LandState
+from dalearn.land.state import LandState
 
 logger = logging.getLogger("dalearn")
 
@@ -30,24 +29,6 @@ class Block(NamedTuple):
 
     first: int  # row of the stored series
     values: Values  # SURFEX name -> (row, ..., column)
-    residual: Tensor  # (column,) largest |water budget residual| of a step so far, kg m-2 s-1
-
-
-def stored_water(state: LandState, parameters: LandParameters) -> Tensor:
-    """Water, ice and snow on and in every column, ``(column,)`` kg m-2."""
-    soil = parameters.soil
-    thickness = soil.layer_thickness * soil.holds_water
-    water = DENSITY_WATER * (thickness * (state.soil_moisture + state.soil_ice)).sum(dim=0) + state.intercepted_water
-    return water if state.snow is None else water + state.snow.water_equivalent.sum(dim=0)
-
-
-def water_residual(before: Tensor, after: Tensor, forcing: Forcing, fluxes: Fluxes, time_step: float) -> Tensor:
-    """What of the precipitation of a step is neither stored nor lost, ``(column,)`` kg m-2 s-1 (isba_physics.md 8.2).
-
-    ``before`` and ``after``: ``stored_water`` at the ends of the step.
-    """
-    lost = fluxes.evaporation + fluxes.drainage + fluxes.surface_runoff
-    return forcing.rainfall + forcing.snowfall - lost - (after - before) / time_step
 
 
 def run_blocks(
@@ -56,29 +37,30 @@ def run_blocks(
     state: LandState,
     first: int,
     last: int,
+    budget: WaterBudget,
     on_row: Callable[[], None] | None = None,
 ) -> Iterator[Block]:
-    """The model from ``state`` over the output steps ``first`` to ``last`` (exclusive); ``on_row`` after each."""
-    every, time_step = batch.cases[0].steps_per_row, model.options.time_step
+    """The model from ``state`` over the output steps ``first`` to ``last`` (exclusive).
+
+    ``budget`` takes in every step; ``on_row`` is called after every output step.
+    """
+    every = batch.cases[0].steps_per_row
     cell_of_column = batch.cell_of_column
     names = list(dict.fromkeys(name for case in batch.cases for name in case.compared))
     dtype = state.soil_moisture.dtype
-    water = stored_water(state, model.parameters)
-    residual = torch.zeros_like(water)
     for begin in range(first, last, BLOCK_ROWS):
         window = batch.window(begin, min(begin + BLOCK_ROWS, last)).to(dtype=dtype)
         rows = []
         for step in range(len(window)):
             forcing = window.forcing(step, cell_of_column)
             state, fluxes = model.step(state, forcing, window.first_of_day[step])
-            before, water = water, stored_water(state, model.parameters)
-            residual = torch.maximum(residual, water_residual(before, water, forcing, fluxes, time_step).abs())
+            budget.add(state, forcing, fluxes)
             if (step + 1) % every == 0:
                 rows.append(columns_of(names, state, fluxes))
                 if on_row is not None:
                     on_row()
         values = {name: torch.stack([row[name] for row in rows]).double().numpy() for name in names}
-        yield Block(begin, values, residual)
+        yield Block(begin, values)
 
 
 class Comparison:

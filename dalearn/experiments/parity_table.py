@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dalearn.errors import InputError
-from dalearn.experiments.parity import compare_cases
+from dalearn.experiments.parity import DRIFT, compare_cases
 from dalearn.experiments.reference_batch import batch_key
 from dalearn.experiments.reference_case import ReferenceCase, read_reference_case
 from dalearn.experiments.reference_names import COMPARED_NAMES, units_of
@@ -16,7 +16,8 @@ logger = logging.getLogger("dalearn")
 # largest error asked for in float64, in the units of the variable
 LIMITS = {"WG": 1e-6, "WGI": 1e-6, "TG": 1e-3, "LAI": 1e-5, "H": 1e-2, "LE": 1e-2, "WSN": 1e-3}
 RELATIVE_LIMITS = {"GPP": 1e-5}  # of the largest value of the reference
-BUDGET_LIMIT = 1e-9  # kg m-2 s-1
+BUDGET_LIMIT = 1e-9  # kg m-2 s-1, in float64
+DRIFT_LIMIT = 1e-4  # of the precipitation
 
 Result = dict[str, Any]
 
@@ -70,7 +71,10 @@ def parity_table(results: Sequence[Result], refused: Mapping[str, str], statisti
         cells = [_cell(name, values, statistic) if values else "-" for values in columns]
         lines.append([name, units_of(name), *([_asked_for(name)] if judged else []), *cells])
     budget = [_emphasised(result["water_budget_residual"], BUDGET_LIMIT) for result in results]
-    lines.append(["water budget", "kg m-2 s-1", *([f"{BUDGET_LIMIT:.0e}"] if judged else []), *budget])
+    lines.append(["water budget of a step", "kg m-2 s-1", *([f"{BUDGET_LIMIT:.0e}"] if judged else []), *budget])
+    drift = [_emphasised(result[DRIFT], DRIFT_LIMIT) for result in results]
+    asked = [f"{DRIFT_LIMIT:.0e}"] if judged else []
+    lines.append(["water budget of the whole run", "of the precipitation", *asked, *drift])
     text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     return text + "".join(f"\n{name} was not run: {reason}\n" for name, reason in refused.items())
 
