@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from dalearn.assimilation.cell_means import column_values
-from dalearn.assimilation.control import ControlVector, PerturbationSettings, biomass_in_proportion
+from dalearn.assimilation.control import ControlVector, PerturbationSettings
 from dalearn.assimilation.forecast import Model, Window, states_after
+from dalearn.assimilation.leaves import biomass_in_proportion
 from dalearn.errors import InputError
 from dalearn.grid import Grid
 from dalearn.land.state import LandState
@@ -26,8 +27,10 @@ class Linearisation:
     """The forecast of a window and its sensitivity to where it started."""
 
     forecast: LandState  # at t1
+    predictors: tuple[Tensor, ...]  # of each operator, cell means (predictor, cell)
     model_equivalent: Tensor  # y (observation, cell)
     jacobian: Tensor  # H (observation, control, column), units of y per unit of x; 0 where x is undefined
+    transition: Tensor | None = None  # M = d x(t1) / d x(t0) (control at t1, control at t0, column)
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class WindowProblem:
     control: ControlVector
     perturbation: PerturbationSettings
     tiled_model: Callable[[], Model]
+    transition: bool = False  # whether M is wanted
 
 
 @torch.no_grad()
@@ -60,19 +64,26 @@ def finite_differences(problem: WindowProblem) -> Linearisation:
     start = control.perturbed_copies(state, eps)
     states = _run(problem, problem.tiled_model(), start, problem.cell_of_column.repeat(copies))
 
-    equivalents, rows = [], []
+    predictors, equivalents, rows = [], [], []
     for operator, step in zip(problem.operators, problem.steps, strict=True):
         values = column_values(operator.predictors, states[step]).unflatten(-1, (copies, -1))
         mean = grid.cell_mean(values[:, 0])  # (predictor, cell)
         change = grid.to_slots((values[:, 1:] - values[:, :1]) * grid.fraction)  # (predictor, control, slot, cell)
         y = model_equivalent(operator, mean)
         y_moved = model_equivalent(operator, mean[:, None, None] + change)
+        predictors.append(mean)
         equivalents.append(y)
         rows.append(grid.from_slots(y_moved - y))
     defined = eps != 0
-    H = torch.where(defined, torch.stack(rows) / torch.where(defined, eps, torch.ones_like(eps)), 0.0)
-    forecast = select_columns(states[len(problem.window)], slice(0, grid.column_count))
-    return Linearisation(forecast, torch.stack(equivalents), H)
+    step_size = torch.where(defined, eps, torch.ones_like(eps))
+    H = torch.where(defined, _stack(rows, eps) / step_size, 0.0)
+    end = states[len(problem.window)]
+    M = None
+    if problem.transition:
+        x = control.of(end).unflatten(-1, (copies, -1))  # (control at t1, copy, column)
+        M = torch.where(defined, (x[:, 1:] - x[:, :1]) / step_size, 0.0)
+    forecast = select_columns(end, slice(0, grid.column_count))
+    return Linearisation(forecast, tuple(predictors), _stack(equivalents, grid.cell_mean(eps[0])), H, M)
 
 
 def autograd(problem: WindowProblem) -> Linearisation:
@@ -87,16 +98,43 @@ def autograd(problem: WindowProblem) -> Linearisation:
         x0 = control.of(state).requires_grad_()
         start = control.add(state, x0 - x0.detach(), biomass_in_proportion(state))
         states = _run(problem, problem.model, start, problem.cell_of_column)
-        y = [
-            model_equivalent(operator, grid.cell_mean(column_values(operator.predictors, states[step])))
-            for operator, step in zip(problem.operators, problem.steps, strict=True)
-        ]
+        predictors, y = model_equivalents(problem.operators, grid, [states[step] for step in problem.steps])
+        end = states[len(problem.window)]
+        wanted = [*y, *(control.of(end) if problem.transition else ())]
         rows = [
-            torch.autograd.grad(row.sum(), x0, retain_graph=k + 1 < len(y), materialize_grads=True)[0]
-            for k, row in enumerate(y)
+            torch.autograd.grad(row.sum(), x0, retain_graph=k + 1 < len(wanted), materialize_grads=True)[0]
+            for k, row in enumerate(wanted)
         ]
-    H = torch.where(defined, torch.stack(rows), 0.0)
-    return Linearisation(detach(states[len(problem.window)]), torch.stack(y).detach(), H)
+    gradients = torch.where(defined, _stack(rows, x0), 0.0)
+    H, M = gradients[: len(y)], gradients[len(y) :] if problem.transition else None
+    return Linearisation(detach(end), tuple(mean.detach() for mean in predictors), y.detach(), H, M)
+
+
+def model_equivalents(
+    operators: Sequence[ObservationOperator], grid: Grid, states: Sequence[LandState]
+) -> tuple[tuple[Tensor, ...], Tensor]:
+    """Cell means of the predictors (predictor, cell) of each operator, and y (observation, cell).
+
+    ``states``: one per operator.
+    """
+    pairs = list(zip(operators, states, strict=True))
+    predictors = tuple(grid.cell_mean(column_values(operator.predictors, state)) for operator, state in pairs)
+    y = [model_equivalent(operator, means) for operator, means in zip(operators, predictors, strict=True)]
+    return predictors, _stack(y, grid.fraction.new_empty(grid.cell_count))
+
+
+def operator_jacobian(
+    grid: Grid, state: LandState, operators: Sequence[ObservationOperator], control: ControlVector
+) -> Tensor:
+    """d y / d x of the operators alone, at the time of ``state``: H (observation, control, column)."""
+    with torch.enable_grad():
+        dx = torch.zeros_like(control.of(state)).requires_grad_()
+        moved = control.add(detach(state), dx, biomass_in_proportion(state))
+        rows = []
+        for operator in operators:
+            y = model_equivalent(operator, grid.cell_mean(column_values(operator.predictors, moved)))
+            rows.append(torch.autograd.grad(y.sum(), dx, materialize_grads=True)[0])
+    return _stack(rows, dx.detach())
 
 
 BACKENDS = {"finite_differences": finite_differences, "autograd": autograd}
@@ -105,6 +143,11 @@ BACKENDS = {"finite_differences": finite_differences, "autograd": autograd}
 def model_equivalent(operator: ObservationOperator, means: Tensor) -> Tensor:
     """The operator on cell means ``(predictor, ..., cell)``: ``(..., cell)`` in the dtype of the means."""
     return operator(means.movedim(0, -1).to(operator.dtype)).to(means.dtype)
+
+
+def _stack(rows: Sequence[Tensor], like: Tensor) -> Tensor:
+    """The rows stacked; none of the shape of ``like`` when there are none."""
+    return torch.stack(list(rows)) if rows else like.new_empty((0, *like.shape))
 
 
 def _run(problem: WindowProblem, model: Model, start: LandState, cell_of_column: Tensor) -> dict[int, LandState]:

@@ -6,23 +6,18 @@ in an increment by ``biomass_per_leaf_area`` (ldas_sekf.md 1.3, 1.9, 3.3).
 """
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from dalearn.assimilation.leaves import biomass_in_proportion, structure_along_dilution
 from dalearn.errors import InputError
-from dalearn.grid import Grid
 from dalearn.land.state import LandParameters, LandState
 from dalearn.tree import tile_columns
 from dalearn.variables import VARIABLES
 
 CONTROL_NAMES = ("LAI", "WG2", "WG3", "WG4", "WG5", "WG6", "WG7", "WG8")
-
-# kg m-2 per m2 m-2 for patches 1..12, the XALPH defaults of SURFEX v8.1 (ldas_sekf.md 2.1)
-SURFEX_BIOMASS_PER_LEAF_AREA = (
-    0.0, 0.0, 0.0, 0.08203445, 0.07496252, 0.06846970, 0.06771856, 0.09744689, 0.09744689, 0.07164350, 0.17686594,
-    0.07164350,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,12 +35,16 @@ class PerturbationSettings:
 
 @dataclass(frozen=True)
 class ControlVector:
-    """Names of the control variables: LAI and any of WG1..WG14, each once, in any order.
+    """What the filter moves.  ``InputError`` for a name that cannot be moved, or named twice.
 
-    ``InputError`` for any other name.
+    Attributes:
+        names: LAI and any of WG1..WG14, each once, in any order.
+        structural_biomass: with LAI, the active structure stays ``unchanged`` (SURFEX) or moves ``with_leaves``, so
+            that the change of LAI lasts (see ``leaves.py``).
     """
 
     names: tuple[str, ...] = CONTROL_NAMES
+    structural_biomass: Literal["unchanged", "with_leaves"] = "unchanged"
 
     def __post_init__(self) -> None:
         for name in self.names:
@@ -107,21 +106,10 @@ class ControlVector:
         if "LAI" in changes:
             fields["leaf_area_index"] = state.leaf_area_index + changes["LAI"]
             fields["leaf_biomass"] = state.leaf_biomass + biomass_per_leaf_area * changes["LAI"]
+            if self.structural_biomass == "with_leaves":
+                fields["active_structural_biomass"] = structure_along_dilution(state, fields["leaf_biomass"])
         return replace(state, **fields)  # type: ignore[type-var, arg-type]
 
 
 DEFAULT_CONTROL = ControlVector()
 DEFAULT_PERTURBATION = PerturbationSettings()
-
-
-def biomass_in_proportion(state: LandState) -> Tensor:
-    """Leaf biomass per leaf area that scales both by the same factor, kg m-2, ``(column,)`` (1.3)."""
-    leafy = state.leaf_area_index > 0
-    leaf_area = torch.where(leafy, state.leaf_area_index, torch.ones_like(state.leaf_area_index))
-    return torch.where(leafy, state.leaf_biomass / leaf_area, torch.zeros_like(leaf_area))
-
-
-def surfex_biomass_per_leaf_area(grid: Grid, like: Tensor) -> Tensor:
-    """SURFEX's own table XALPH for every column, ``(column,)`` with the dtype and device of ``like``."""
-    table = torch.tensor(SURFEX_BIOMASS_PER_LEAF_AREA, dtype=like.dtype, device=like.device)
-    return table[grid.patch_of_column.to(like.device) - 1]

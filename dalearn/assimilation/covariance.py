@@ -1,4 +1,4 @@
-"""Background and observation error variances B and R, both diagonal (ldas_sekf.md 1.5, 1.6).
+"""Background and observation error covariances B and R (ldas_sekf.md 1.5, 1.6); both diagonal by default.
 
 The multipliers of the soil range dw = w_fc - w_wilt are the published LDAS-Monde values (Albergel et al. 2017);
 0.33 dB is Corchia et al. 2023, after Lievens et al. 2017.
@@ -30,12 +30,28 @@ class BackgroundErrorSettings:
         leaf_area_index: fraction of the forecast LAI where it reaches ``leaf_area_index_threshold``.
         low_leaf_area_index: m2 m-2, below that threshold.
         leaf_area_index_threshold: m2 m-2.
+        correlation_length: m; errors of two soil layers whose middles are z apart have the correlation
+            exp(-z / length).  None, as in SURFEX: uncorrelated.
     """
 
     soil_moisture: dict[str, float] = field(default_factory=_published_soil_moisture)
     leaf_area_index: float = 0.2
     low_leaf_area_index: float = 0.4
     leaf_area_index_threshold: float = 2.0
+    correlation_length: float | None = None
+
+
+@dataclass(frozen=True)
+class ModelErrorSettings:
+    """Q, the error that the model adds in one window where the covariance is carried on (1.10).
+
+    Attributes:
+        soil_moisture: standard deviation as a fraction of that of the background error.
+        leaf_area_index: the same for LAI.
+    """
+
+    soil_moisture: float = 0.125
+    leaf_area_index: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -84,6 +100,41 @@ def background_variance(
     for name in control.moisture_names:
         deviation[name] = settings.soil_moisture[name] * parameters.soil.moisture_range
     return torch.stack([deviation[name] for name in control.names]).square()
+
+
+def background_covariance(
+    control: ControlVector,
+    leaf_area_index: Tensor,
+    parameters: LandParameters,
+    settings: BackgroundErrorSettings = BackgroundErrorSettings(),
+) -> Tensor:
+    """B within each column: variances ``(control, column)``, or ``(control, control, column)`` with correlations.
+
+    Arguments as in ``background_variance``.
+    """
+    variance = background_variance(control, leaf_area_index, parameters, settings)
+    if settings.correlation_length is None:
+        return variance
+    deviation = variance.sqrt()
+    correlation = layer_correlation(control, parameters, settings.correlation_length)
+    return correlation * deviation.unsqueeze(0) * deviation.unsqueeze(1)
+
+
+def layer_correlation(control: ControlVector, parameters: LandParameters, length: float) -> Tensor:
+    """Correlations ``(control, control, column)``: exp(-distance / length) between soil layers, none with LAI."""
+    soil = parameters.soil
+    middle = soil.layer_bottom - 0.5 * soil.layer_thickness
+    nowhere = torch.full_like(middle[0], torch.inf)
+    depth = torch.stack([nowhere if name == "LAI" else middle[control.layer(name)] for name in control.names])
+    same = torch.eye(len(control.names), dtype=torch.bool, device=depth.device).unsqueeze(-1)
+    distance = torch.where(same, 0.0, (depth.unsqueeze(0) - depth.unsqueeze(1)).abs())
+    return torch.exp(-distance / length)
+
+
+def model_error_variance(variance: Tensor, control: ControlVector, settings: ModelErrorSettings) -> Tensor:
+    """Diagonal of Q from the background variances, both ``(control, column)``."""
+    factors = [settings.leaf_area_index if name == "LAI" else settings.soil_moisture for name in control.names]
+    return variance * variance.new_tensor(factors).square().unsqueeze(-1)
 
 
 def observation_variance(

@@ -13,19 +13,39 @@ from torch import Tensor
 class Analysis(NamedTuple):
     increment: Tensor  # dx (n, cell), in the units of x
     gain: Tensor  # K (observation, n, cell), units of x per unit of y
+    innovation_covariance: Tensor  # S (observation, observation, cell), units of y squared
 
 
 def analyse(departure: Tensor, H: Tensor, B: Tensor, R: Tensor) -> Analysis:
     """Best linear unbiased correction of x by the departures d = y_o - y_b (eq. 9).
 
-    Shapes: ``departure`` (observation, cell); ``H`` (observation, n, cell); ``B`` (n, cell) variances or
-    (n, n, cell) covariances; ``R`` (observation, cell) variances, positive.  A missing observation is a row
-    with d = 0, H = 0, R = 1 (``mask_missing``).
+    Shapes: ``departure`` (observation, cell); ``H`` (observation, n, cell); ``B`` as in ``times_covariance``; ``R``
+    (observation, cell) variances, positive.  A missing observation is a row with d = 0, H = 0, R = 1
+    (``mask_missing``).
     """
-    BHT = B * H if B.ndim == 2 else torch.einsum("ijc,kjc->kic", B, H)
+    BHT = times_covariance(B, H)
     S = torch.einsum("kic,lic->klc", H, BHT) + torch.diag_embed(R.mT).permute(1, 2, 0)
     gain = solve_cells(S, BHT)
-    return Analysis(increment=(gain * departure.unsqueeze(1)).sum(dim=0), gain=gain)
+    return Analysis((gain * departure.unsqueeze(1)).sum(dim=0), gain, S)
+
+
+def times_covariance(B: Tensor, H: Tensor) -> Tensor:
+    """B H^T with the observation axis first, ``(observation, n, cell)``.
+
+    ``B`` is ``(n, cell)``, variances; ``(control, control, slot, cell)``, covariances within each patch; or
+    ``(n, n, cell)``, covariances of the whole cell.
+    """
+    if B.ndim == 2:
+        return B * H
+    if B.ndim == 3:
+        return torch.einsum("ijc,kjc->kic", B, H)
+    of_patch = H.unflatten(1, (B.shape[0], -1))
+    return torch.einsum("ijsc,kjsc->kisc", B, of_patch).flatten(1, 2)
+
+
+def innovation_variance(H: Tensor, B: Tensor, R: Tensor) -> Tensor:
+    """Diagonal of S = H B H^T + R, ``(observation, cell)``: the variance that a departure should have."""
+    return (H * times_covariance(B, H)).sum(dim=1) + R
 
 
 def solve_cells(S: Tensor, right: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ class WindowJacobian:
         perturbation: sizes, for finite differences.
         chunk_cells: number of cells worked on at a time, to bound memory; all of them when None.
         steps: per operator, the number of model steps after which the quantity is observed; window end when None.
+        transition: compute M = d x(t1) / d x(t0) as well.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class WindowJacobian:
         perturbation: PerturbationSettings = DEFAULT_PERTURBATION,
         chunk_cells: int | None = None,
         steps: Sequence[int] | None = None,
+        transition: bool = False,
     ) -> None:
         if backend not in BACKENDS:
             raise InputError(f"jacobian: {backend!r} is not known, choose one of {', '.join(BACKENDS)}")
@@ -49,16 +51,21 @@ class WindowJacobian:
         self.perturbation = perturbation
         self.chunk_cells = chunk_cells or grid.cell_count
         self.steps = steps
+        self.transition = transition
         self._prepared: tuple[Model, list[_Chunk]] | None = None
 
     def __call__(self, model: Model, state: LandState, window: Window) -> Linearisation:
         parts = [self.backend(self._problem(chunk, state, window)) for chunk in self._chunks(model)]
         if len(parts) == 1:
             return parts[0]
+        predictors = zip(*(part.predictors for part in parts), strict=True)
+        transitions = [part.transition for part in parts if part.transition is not None]
         return Linearisation(
             forecast=concatenate_columns([part.forecast for part in parts]),
+            predictors=tuple(torch.cat(means, dim=-1) for means in predictors),
             model_equivalent=torch.cat([part.model_equivalent for part in parts], dim=-1),
             jacobian=torch.cat([part.jacobian for part in parts], dim=-1),
+            transition=torch.cat(transitions, dim=-1) if transitions else None,
         )
 
     def _chunks(self, model: Model) -> list["_Chunk"]:
@@ -82,6 +89,7 @@ class WindowJacobian:
             control=self.control,
             perturbation=self.perturbation,
             tiled_model=chunk.tiled_model,
+            transition=self.transition,
         )
 
 

@@ -29,6 +29,7 @@ class Rejection(IntEnum):
     FROZEN = 4
     OPERATOR_UNUSABLE = 5
     DEPARTURE = 6
+    UNLIKELY_DEPARTURE = 7
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,13 @@ class QualitySettings:
     Attributes:
         maximum_departure: largest |observation - model equivalent| per quantity, in its units; 999 for the
             quantities not named.
+        maximum_normalised_departure: largest |departure| per quantity in units of its expected standard deviation
+            sqrt(H B H^T + R) of the cell; no limit for the quantities not named.  Not in SURFEX.
         frozen_soil: drop all observations of a cell whose patches all have ice in the second layer.
     """
 
     maximum_departure: dict[str, float] = field(default_factory=dict)
+    maximum_normalised_departure: dict[str, float] = field(default_factory=dict)
     frozen_soil: bool = True
 
 
@@ -83,6 +87,19 @@ def check_observations(
     return code
 
 
+def reject_unlikely(
+    quantities: Sequence[str], code: Tensor, departure: Tensor, variance: Tensor, settings: QualitySettings
+) -> Tensor:
+    """``code`` with the departures flagged that are too large for their expected ``variance``.
+
+    All (observation, cell); ``variance`` the diagonal of H B H^T + R.
+    """
+    largest = [settings.maximum_normalised_departure.get(quantity, torch.inf) for quantity in quantities]
+    squared = departure.new_tensor(largest).square().unsqueeze(-1) * variance
+    unlikely = (code == 0) & (departure.square() > squared)
+    return torch.where(unlikely, torch.full_like(code, Rejection.UNLIKELY_DEPARTURE), code)
+
+
 def _bounds(quantities: Sequence[str], settings: QualitySettings, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Valid range and largest departure of each quantity, ``(observation, 1)``."""
     rows = []
@@ -96,12 +113,15 @@ def _bounds(quantities: Sequence[str], settings: QualitySettings, like: Tensor) 
 
 def count_rejections(quantities: Sequence[str], code: Tensor) -> dict[str, dict[str, int]]:
     """Observations per quantity and reason, ``assimilated`` included and ``missing`` left out."""
-    return {
-        quantity: {
-            reason.name.lower(): int((row == reason).sum()) for reason in Rejection if reason is not Rejection.MISSING
+    rows = [
+        {
+            quantity: {
+                reason.name.lower(): int((row == reason).sum()) for reason in Rejection if reason != Rejection.MISSING
+            }
         }
         for quantity, row in zip(quantities, code, strict=True)
-    }
+    ]
+    return total_rejections(rows)
 
 
 def total_rejections(counts: Sequence[Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:

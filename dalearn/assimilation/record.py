@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dalearn.assimilation.backends import Linearisation, model_equivalent
-from dalearn.assimilation.cell_means import CellMeans, column_values
+from dalearn.assimilation.backends import Linearisation
+from dalearn.assimilation.cell_means import CellMeans
 from dalearn.assimilation.control import ControlVector
 from dalearn.assimilation.quality import Rejection, count_rejections
 from dalearn.assimilation.update import Update
@@ -31,7 +31,12 @@ class WindowRecord:
         observed: (observation, cell), NaN where missing.
         model_forecast, model_analysis: (observation, cell), the operators on the forecast and on the analysis.
         departure: (observation, cell), observed - model_forecast.
+        expected_deviation: (observation, cell), sqrt(H B H^T + R), what the filter takes for the size of a departure.
+        observation_deviation: (observation, cell), sqrt(R).
+        signal: (observation, cell), degrees of freedom for signal, the diagonal of H K.
+        chi_square: (cell,), d^T S^-1 d over the observations used; NaN where there are none.
         jacobian: (observation, control, cell), H summed over patches; NaN in windows without observations.
+        gain: (observation, control, cell), cell means of K; NaN as above and where the observation was not used.
         rejected: (observation, cell) int8, ``Rejection`` codes.
         rejections: observations per quantity and reason.
         limit_hits: how often each limit on the increments was hit.
@@ -47,7 +52,12 @@ class WindowRecord:
     model_forecast: Tensor
     model_analysis: Tensor
     departure: Tensor
+    expected_deviation: Tensor
+    observation_deviation: Tensor
+    signal: Tensor
+    chi_square: Tensor
     jacobian: Tensor
+    gain: Tensor
     rejected: Tensor
     rejections: dict[str, dict[str, int]]
     limit_hits: dict[str, int]
@@ -66,56 +76,76 @@ class Recorder:
         self.state_means = CellMeans(grid, parameters, RECORDED_STATE)
         self.control_means = CellMeans(grid, parameters, control.names)
 
-    def forecast_only(self, time: np.datetime64, forecast: LandState) -> WindowRecord:
-        """The record of a window without observations."""
-        y = self._equivalents(forecast)
+    def forecast_only(self, time: np.datetime64, forecast: LandState, y: Tensor) -> WindowRecord:
+        """The record of a window without observations; ``y`` (observation, cell) model equivalents."""
         nothing = torch.full_like(y, torch.nan)
+        per_control = nothing.unsqueeze(1).repeat(1, len(self.control.names), 1)
+        means = self.means(forecast)
         return WindowRecord(
             time=time,
             quantities=self.quantities,
             control=self.control.names,
-            forecast=self._means(forecast),
-            analysis=self._means(forecast),
+            forecast=means,
+            analysis=means,
             increment={name: y.new_zeros(self.grid.cell_count) for name in self.control.names},
             observed=nothing,
             model_forecast=y,
             model_analysis=y,
             departure=nothing,
-            jacobian=nothing.unsqueeze(1).repeat(1, len(self.control.names), 1),
+            expected_deviation=nothing,
+            observation_deviation=nothing,
+            signal=nothing,
+            chi_square=y.new_full((self.grid.cell_count,), torch.nan),
+            jacobian=per_control,
+            gain=per_control,
             rejected=torch.full_like(y, Rejection.MISSING, dtype=torch.int8),
             rejections={},
             limit_hits={},
         )
 
-    def analysis(self, time: np.datetime64, linear: Linearisation, update: Update, observed: Tensor) -> WindowRecord:
-        """The record of a window with observations."""
-        unusable = (update.rejected == Rejection.MISSING) | (update.rejected == Rejection.NOT_FINITE)
-        observed = torch.where(unusable, torch.full_like(observed, torch.nan), observed)
+    def analysis(
+        self,
+        time: np.datetime64,
+        linear: Linearisation,
+        update: Update,
+        observed: Tensor,
+        analysis: LandState,
+        y_analysis: Tensor,
+    ) -> WindowRecord:
+        """The record of a window with observations.
+
+        ``analysis`` the state at the window end and ``y_analysis`` (observation, cell) its model equivalents.
+        """
+        missing = (update.rejected == Rejection.MISSING) | (update.rejected == Rejection.NOT_FINITE)
+        unused = update.rejected != Rejection.ASSIMILATED
         increment = self.control_means.of_columns(update.increment)
+        gain = torch.stack([self.control_means.of_columns(of_one) for of_one in update.gain])
         return WindowRecord(
             time=time,
             quantities=self.quantities,
             control=self.control.names,
-            forecast=self._means(linear.forecast),
-            analysis=self._means(update.state),
+            forecast=self.means(linear.forecast),
+            analysis=self.means(analysis),
             increment=dict(zip(self.control.names, increment, strict=True)),
-            observed=observed,
+            observed=_without(observed, missing),
             model_forecast=linear.model_equivalent,
-            model_analysis=self._equivalents(update.state),
-            departure=observed - linear.model_equivalent,
+            model_analysis=y_analysis,
+            departure=_without(observed - linear.model_equivalent, missing),
+            expected_deviation=_without(update.expected_variance.sqrt(), missing),
+            observation_deviation=_without(update.observation_variance.sqrt(), missing),
+            signal=_without(update.signal, unused),
+            chi_square=_without(update.chi_square, unused.all(dim=0)),
             jacobian=self.grid.to_slots(linear.jacobian).sum(dim=-2),
+            gain=_without(gain, unused.unsqueeze(1)),
             rejected=update.rejected,
             rejections=count_rejections(self.quantities, update.rejected),
             limit_hits=update.limit_hits,
         )
 
-    def _means(self, state: LandState) -> dict[str, Tensor]:
+    def means(self, state: LandState) -> dict[str, Tensor]:
+        """Cell means of ``RECORDED_STATE``."""
         return dict(zip(RECORDED_STATE, self.state_means(state), strict=True))
 
-    def _equivalents(self, state: LandState) -> Tensor:
-        """y of ``state``, (observation, cell)."""
-        rows = [
-            model_equivalent(operator, self.grid.cell_mean(column_values(operator.predictors, state)))
-            for operator in self.operators
-        ]
-        return torch.stack(rows) if rows else state.leaf_area_index.new_empty(0, self.grid.cell_count)
+
+def _without(values: Tensor, left_out: Tensor) -> Tensor:
+    return torch.where(left_out, torch.full_like(values, torch.nan), values)

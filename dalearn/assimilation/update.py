@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from dalearn.assimilation.backends import Linearisation
-from dalearn.assimilation.cell_means import column_values
-from dalearn.assimilation.control import ControlVector, surfex_biomass_per_leaf_area
-from dalearn.assimilation.covariance import background_variance, observation_variance, soil_range_of_cells
-from dalearn.assimilation.filter import analyse, mask_missing
+from dalearn.assimilation.covariance import background_covariance, observation_variance, soil_range_of_cells
+from dalearn.assimilation.filter import analyse, innovation_variance, mask_missing, solve_cells
+from dalearn.assimilation.leaves import surfex_biomass_per_leaf_area
 from dalearn.assimilation.limits import limit_increment
-from dalearn.assimilation.quality import check_observations, frozen_cells
+from dalearn.assimilation.propagation import analysed_covariance
+from dalearn.assimilation.quality import check_observations, frozen_cells, reject_unlikely
 from dalearn.assimilation.settings import FilterSettings
 from dalearn.grid import Grid
 from dalearn.land.state import LandParameters, LandState
@@ -21,13 +21,38 @@ from dalearn.operators import ObservationOperator
 
 @dataclass(frozen=True)
 class Update:
-    """The outcome of one analysis."""
+    """The outcome of one analysis.
 
-    state: LandState  # analysed
-    increment: Tensor  # dx after the limits (control, column)
-    gain: Tensor  # K (observation, control, column)
-    rejected: Tensor  # Rejection code (observation, cell)
+    Attributes:
+        state: analysed.
+        increment: dx after the limits (control, column).
+        gain: K (observation, control, column).
+        rejected: ``Rejection`` codes (observation, cell).
+        limit_hits: how often each limit on the increments was hit.
+        departure: d of the observations used, 0 for the others (observation, cell).
+        innovation_covariance: S of the observations used (observation, observation, cell).
+        expected_variance: diagonal of H B H^T + R, NaN where nothing is observed (observation, cell).
+        observation_variance: diagonal of R, NaN where nothing is observed (observation, cell).
+        signal: diagonal of H K, the degrees of freedom for signal of each observation used (observation, cell).
+        covariance: analysed covariance (n, n, cell) where one is carried on.
+    """
+
+    state: LandState
+    increment: Tensor
+    gain: Tensor
+    rejected: Tensor
     limit_hits: dict[str, int]
+    departure: Tensor
+    innovation_covariance: Tensor
+    expected_variance: Tensor
+    observation_variance: Tensor
+    signal: Tensor
+    covariance: Tensor | None = None
+
+    @property
+    def chi_square(self) -> Tensor:
+        """d^T S^-1 d of each cell, ``(cell,)``; its mean is the number of observations when B and R are right."""
+        return (self.departure * solve_cells(self.innovation_covariance, self.departure.unsqueeze(1))[:, 0]).sum(dim=0)
 
 
 def update(
@@ -38,50 +63,78 @@ def update(
     operators: Sequence[ObservationOperator],
     settings: FilterSettings,
     observation_error: Tensor | None = None,
+    *,
+    background: LandState | None = None,
+    covariance: Tensor | None = None,
 ) -> Update:
-    """The forecast of ``linear`` corrected by ``observed`` (observation, cell), NaN = missing.
+    """The background corrected by ``observed`` (observation, cell), NaN = missing.
 
-    The increment is added at the end of the window although H is the derivative with respect to its start: the
-    simplified filter of LDAS-Monde (1.2).  ``observation_error`` (observation, cell): standard deviations that
-    come with the observations, for the quantities whose error is ``given``.
+    By default the background is the forecast of ``linear`` at the window end, although H is the derivative with
+    respect to its start: the simplified filter of LDAS-Monde (1.2).
+
+    Args:
+        observation_error: (observation, cell), standard deviations that come with the observations, for the
+            quantities whose error is ``given``.
+        background: the state to be corrected instead of the forecast.
+        covariance: its error covariance (n, n, cell) instead of the fixed B.
     """
-    control = ControlVector(settings.control)
-    forecast, y, H = linear.forecast, linear.model_equivalent, linear.jacobian
+    control = settings.control_vector
+    background = linear.forecast if background is None else background
+    y, H = linear.model_equivalent, grid.to_slots(linear.jacobian).flatten(1, 2)
     quantities = [operator.quantity for operator in operators]
-    usable = usable_operators(operators, grid, forecast)
-    frozen = frozen_cells(grid, forecast.soil_ice)
+    usable = usable_operators(operators, linear.predictors)
+    frozen = frozen_cells(grid, linear.forecast.soil_ice)
     rejected = check_observations(quantities, observed, y, frozen, usable, settings.quality)
 
-    B = background_variance(control, forecast.leaf_area_index, parameters, settings.background)
+    B = covariance
+    if B is None:
+        B = _of_slots(grid, background_covariance(control, background.leaf_area_index, parameters, settings.background))
     soil_range = soil_range_of_cells(grid, parameters)
     R = observation_variance(quantities, observed, soil_range, settings.observation_error, observation_error)
-    d, H, R = mask_missing(rejected == 0, observed - y, grid.to_slots(H).flatten(1, 2), R)
-    analysis = analyse(d, H, grid.to_slots(B).flatten(0, 1), R)
+    expected = innovation_variance(H, B, R)
+    rejected = reject_unlikely(quantities, rejected, observed - y, expected, settings.quality)
+    d, H, used_R = mask_missing(rejected == 0, observed - y, H, R)
+    analysis = analyse(d, H, B, used_R)
 
     slots = (len(control.names), grid.slot_count)
-    background, defined = control.of(forecast), control.defined(forecast, parameters)
     increment, hits = limit_increment(
         control,
         grid.from_slots(analysis.increment.unflatten(0, slots)),
-        background,
-        defined,
+        control.of(background),
+        control.defined(background, parameters),
         parameters,
         settings.limits,
     )
-    state = control.add(forecast, increment, _biomass_per_leaf_area(grid, parameters, settings))
-    gain = grid.from_slots(analysis.gain.unflatten(1, slots))
-    return Update(state, increment, gain, rejected, hits)
+    return Update(
+        state=control.add(background, increment, biomass_per_leaf_area(grid, parameters, settings)),
+        increment=increment,
+        gain=grid.from_slots(analysis.gain.unflatten(1, slots)),
+        rejected=rejected,
+        limit_hits=hits,
+        departure=d,
+        innovation_covariance=analysis.innovation_covariance,
+        expected_variance=expected,
+        observation_variance=R,
+        signal=(H * analysis.gain).sum(dim=1),
+        covariance=None if covariance is None else analysed_covariance(covariance, H, analysis.gain, used_R),
+    )
 
 
-def usable_operators(operators: Sequence[ObservationOperator], grid: Grid, state: LandState) -> Tensor:
-    """Where each operator may be used, bool ``(observation, cell)``; counts range exits (once per analysis)."""
-    rows = []
-    for operator in operators:
-        means = grid.cell_mean(column_values(operator.predictors, state))
-        rows.append(operator.check(means.movedim(0, -1).to(operator.dtype)))
-    return torch.stack(rows)
+def usable_operators(operators: Sequence[ObservationOperator], predictors: Sequence[Tensor]) -> Tensor:
+    """Where each operator may be used, bool ``(observation, cell)``; counts range exits (once per analysis).
+
+    ``predictors``: cell means (predictor, cell) of each operator.
+    """
+    pairs = zip(operators, predictors, strict=True)
+    return torch.stack([operator.check(means.movedim(0, -1).to(operator.dtype)) for operator, means in pairs])
 
 
-def _biomass_per_leaf_area(grid: Grid, parameters: LandParameters, settings: FilterSettings) -> Tensor:
+def biomass_per_leaf_area(grid: Grid, parameters: LandParameters, settings: FilterSettings) -> Tensor:
+    """Leaf biomass that moves with an increment of LAI, kg m-2 per m2 m-2, ``(column,)``."""
     own = parameters.vegetation.biomass_per_leaf_area
     return own if settings.leaf_biomass == "model" else surfex_biomass_per_leaf_area(grid, own)
+
+
+def _of_slots(grid: Grid, B: Tensor) -> Tensor:
+    """Variances (control, column) as (n, cell), or covariances within the columns by slot."""
+    return grid.to_slots(B).flatten(0, 1) if B.ndim == 2 else grid.to_slots(B)

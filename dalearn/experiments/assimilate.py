@@ -13,6 +13,7 @@ import torch
 
 from dalearn.assimilation.cycle import run_cycle
 from dalearn.assimilation.record import RECORDED_STATE, WindowRecord
+from dalearn.assimilation.scheme import FilterState
 from dalearn.errors import InputError
 from dalearn.experiments.analysis_file import write_analysis
 from dalearn.experiments.blocks import Blocks
@@ -26,7 +27,6 @@ from dalearn.experiments.run_directory import RunDirectory
 from dalearn.experiments.setup import Setup
 from dalearn.experiments.stage_sections import AssimilationExperiment
 from dalearn.experiments.window_observations import match_windows
-from dalearn.land.state import LandState
 from dalearn.operators import ObservationOperator
 
 logger = logging.getLogger("dalearn")
@@ -89,10 +89,10 @@ def _run_experiment(
     windows = (setup.window(start, start + DAY) for start in setup.window_starts[done:])
     with Progress(experiment.name, len(ends), "windows", done=done) as progress:
         writer = _BlockWriter(blocks, restart, done, len(ends), section.block_days, operators, progress.update)
-        state = run_cycle(
+        end = run_cycle(
             setup.model,
             setup.grid,
-            state,
+            FilterState(land=state),
             windows,
             [operators[quantity] for quantity in observations.quantities],
             observations.value[done:],
@@ -101,7 +101,7 @@ def _run_experiment(
             on_window=writer.window,
         )
     attributes = file_attributes(f"state after the last window of {experiment.name}")
-    write_state(_final_state(directory, experiment.name), state, ends[-1], attributes)
+    write_state(_final_state(directory, experiment.name), end.land, ends[-1], attributes)
     return blocks
 
 
@@ -122,7 +122,7 @@ class _BlockWriter:
         self.block_windows, self.operators, self.progress = block_windows, operators, progress
         self.rows: list[Arrays] = []
 
-    def window(self, record: WindowRecord, state: LandState) -> None:
+    def window(self, record: WindowRecord, state: FilterState) -> None:
         """Take the record of a window and the state at its end."""
         self.rows.append(_arrays(record, self.operators))
         self.done += 1
@@ -130,7 +130,7 @@ class _BlockWriter:
             number = (self.done - 1) // self.block_windows
             self.blocks.write(number, {name: np.stack([row[name] for row in self.rows]) for name in self.rows[0]})
             attributes = {**file_attributes("analysis"), "windows_done": self.done}
-            write_state(self.restart, state, record.time, attributes)
+            write_state(self.restart, state.land, record.time, attributes)
             self.rows = []
         self.progress()
 

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from dalearn.assimilation.backends import Linearisation
-from dalearn.assimilation.control import DEFAULT_CONTROL, surfex_biomass_per_leaf_area
+from dalearn.assimilation.control import DEFAULT_CONTROL
 from dalearn.assimilation.covariance import ObservationErrorSettings
+from dalearn.assimilation.leaves import surfex_biomass_per_leaf_area
 from dalearn.assimilation.settings import FilterSettings
 from dalearn.assimilation.update import Update, update
 from dalearn.experiments.parity_jacobian import compare_jacobians, linearise

@@ -7,9 +7,8 @@ from dalearn.assimilation.control import (
     CONTROL_NAMES,
     ControlVector,
     PerturbationSettings,
-    biomass_in_proportion,
-    surfex_biomass_per_leaf_area,
 )
+from dalearn.assimilation.leaves import biomass_in_proportion, surfex_biomass_per_leaf_area
 from dalearn.errors import InputError
 from dalearn.tree import select_columns
 

@@ -12,6 +12,7 @@ from dalearn.assimilation.finite import NonFiniteError
 from dalearn.assimilation.forecast import Record, integrate
 from dalearn.assimilation.limits import LimitSettings
 from dalearn.assimilation.quality import QualitySettings, Rejection
+from dalearn.assimilation.scheme import FilterState
 from dalearn.assimilation.settings import FilterSettings
 from dalearn.errors import InputError
 from dalearn.operators import create_operator
@@ -37,14 +38,14 @@ def cycle(d, windows=slice(0, DAYS), state=None, observations=True, settings=Non
     end = run_cycle(
         d.model,
         d.grid,
-        state or d.state,
+        FilterState(land=state or d.state),
         d.windows[windows],
         d.operators,
         d.observed[windows] if observations else None,
         settings,
         on_window=lambda record, state: records.append((record, state)),
     )
-    return end, [record for record, _ in records], [state for _, state in records]
+    return end.land, [record for record, _ in records], [state.land for _, state in records]
 
 
 def test_open_loop_is_a_plain_run(run, toy):
@@ -217,7 +218,14 @@ def test_the_filter_beats_the_open_loop_in_a_twin(domain, toy, operator, moistur
     def run(state, observed=None):
         records = []
         run_cycle(
-            d.model, d.grid, state, windows, operators, observed, accurate, on_window=lambda r, s: records.append(r)
+            d.model,
+            d.grid,
+            FilterState(land=state),
+            windows,
+            operators,
+            observed,
+            accurate,
+            on_window=lambda record, state: records.append(record),
         )
         return records
 

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from dalearn.assimilation.cell_means import column_values
-from dalearn.assimilation.control import ControlVector, PerturbationSettings, biomass_in_proportion
+from dalearn.assimilation.control import ControlVector, PerturbationSettings
 from dalearn.assimilation.forecast import integrate
 from dalearn.assimilation.jacobian import WindowJacobian, window_jacobian
+from dalearn.assimilation.leaves import biomass_in_proportion
 from dalearn.errors import InputError
 from dalearn.operators import ObservationOperator, create_operator, register_operator
 from dalearn.tree import to

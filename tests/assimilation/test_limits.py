@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from dalearn.assimilation.control import ControlVector, surfex_biomass_per_leaf_area
+from dalearn.assimilation.control import ControlVector
 from dalearn.assimilation.covariance import background_variance
 from dalearn.assimilation.filter import analyse
+from dalearn.assimilation.leaves import surfex_biomass_per_leaf_area
 from dalearn.assimilation.limits import LimitSettings, limit_increment
 
 LAI, WG3 = ControlVector(("LAI",)), ControlVector(("WG3",))

@@ -68,6 +68,7 @@ def test_counts():
     counts = count_rejections(("SSM", "LAI"), code)
     assert counts["SSM"] == {
         "assimilated": 1, "not_finite": 0, "out_of_range": 2, "frozen": 0, "operator_unusable": 0, "departure": 0,
+        "unlikely_departure": 0,
     }  # fmt: skip
     assert counts["LAI"]["frozen"] == counts["LAI"]["departure"] == 1
     total = total_rejections([counts, {}, counts])

@@ -9,6 +9,7 @@ import torch
 from dalearn.assimilation.comparison import compare_jacobians
 from dalearn.assimilation.cycle import run_cycle
 from dalearn.assimilation.forecast import integrate
+from dalearn.assimilation.scheme import FilterState
 from dalearn.assimilation.settings import FilterSettings
 from dalearn.land.model import LandModel
 from dalearn.land.parameters import build_parameters
@@ -73,7 +74,7 @@ def test_cycle_and_restart(land, jacobian):
     observed[0] = torch.tensor([[0.18, 0.22], [2.5, 1.0]])
     settings = FilterSettings(jacobian=jacobian)
     kept = []
-    arguments = land.model, land.grid, land.state, windows, land.operators, observed, settings
+    arguments = land.model, land.grid, FilterState(land=land.state), windows, land.operators, observed, settings
     end = run_cycle(*arguments, on_window=lambda record, state: kept.append((record, state)))
     record, state = kept[0]
     assert (record.rejected == 0).all()

@@ -7,7 +7,7 @@ import pytest
 import torch
 import xarray as xr
 
-from dalearn.assimilation.backends import Linearisation
+from dalearn.assimilation.backends import Linearisation, model_equivalents
 from dalearn.assimilation.control import ControlVector
 from dalearn.assimilation.covariance import ObservationErrorSettings, background_variance
 from dalearn.assimilation.settings import FilterSettings
@@ -54,7 +54,8 @@ def analysis(case, H, y, observed, errors, leaf_biomass="surfex"):
         },
         leaf_biomass=leaf_biomass,
     )
-    linear = Linearisation(case.state, tensor(y).unsqueeze(1), torch.nan_to_num(tensor(H)))
+    predictors, _ = model_equivalents(operators, case.grid, [case.state] * 2)
+    linear = Linearisation(case.state, predictors, tensor(y).unsqueeze(1), torch.nan_to_num(tensor(H)))
     return update(linear, tensor(observed).unsqueeze(1), case.grid, case.parameters, operators, settings)
 
 
