@@ -43,9 +43,7 @@ class ExtendedKalmanFilter:
         self.control = settings.control_vector
         self.at_end = settings.scheme in ("end_of_window", "ekf")
         if self.at_end and steps is not None:
-            raise InputError(
-                f"scheme {settings.scheme} takes observations at the window end only; use sekf or smoother"
-            )
+            raise InputError(f"scheme {settings.scheme} observes at the window end only; use sekf or smoother")
         self.jacobian = WindowJacobian(
             grid,
             [] if self.at_end else operators,
@@ -94,13 +92,17 @@ class ExtendedKalmanFilter:
         return FilterState(land=end, covariance=result.covariance), record
 
     def _linearise(self, start: LandState, window: Window) -> Linearisation:
-        linear = self.jacobian(self.model, start, window)
         if not self.at_end:
-            return linear
-        predictors, y = model_equivalents(self.operators, self.grid, [linear.forecast] * len(self.operators))
-        H = operator_jacobian(self.grid, linear.forecast, self.operators, self.control)
-        H = torch.where(self.control.defined(linear.forecast, self.model.parameters), H, 0.0)
-        return replace(linear, predictors=predictors, model_equivalent=y, jacobian=H)
+            return self.jacobian(self.model, start, window)
+        if self.settings.scheme == "ekf":
+            run = self.jacobian(self.model, start, window)
+            forecast, transition = run.forecast, run.transition
+        else:
+            forecast, transition = self._run(start, window)[0], None
+        predictors, y = model_equivalents(self.operators, self.grid, [forecast] * len(self.operators))
+        H = operator_jacobian(self.grid, forecast, self.operators, self.control)
+        H = torch.where(self.control.defined(forecast, self.model.parameters), H, 0.0)
+        return Linearisation(forecast, predictors, y, H, transition)
 
     def _forecast(self, start: LandState, window: Window) -> tuple[FilterState, WindowRecord]:
         """A window without observations costs one run of the model."""
