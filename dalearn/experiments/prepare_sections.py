@@ -1,7 +1,7 @@
 """The section ``prepare`` of a configuration: how model-ready inputs are made from what a user downloads.
 
-Paths are relative to the folder of the configuration file and may hold wildcards.  What is made goes to ``inputs`` in the
-run directory: ``FORCING.nc``, ``surface.nc`` and ``<name>.nc`` for every product of observations, where the other
+Paths are relative to the folder of the configuration file and may hold wildcards.  What is made goes to ``inputs`` in
+the run directory: ``FORCING.nc``, ``surface.nc`` and ``<name>.nc`` for every product of observations, where the other
 sections then look for them.
 """
 
@@ -69,11 +69,12 @@ class PrepareSurfaceConfig:
 
     Attributes:
         grid: the cells.
-        land_cover: raster of classes; ``classes`` names the legend: ``esa_cci``, ``cgls_lc100`` or ``ecoclimap`` (fractions).
+        land_cover: raster of classes, whose legend is ``classes``: ``esa_cci``, ``cgls_lc100`` or ``ecoclimap``
+            (fractions of types).
         texture: netCDF with clay and sand, fractions or %.
         altitude: netCDF with the altitude in m.
         tree_height, albedo: optional netCDF maps, m and 1.
-        mask: leave out cells with more than so much water, town, or altitude; see ``MaskConfig``.
+        largest_water_fraction, largest_urban_fraction, largest_altitude: cells beyond are left out.
     """
 
     grid: GridConfig
