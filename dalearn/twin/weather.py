@@ -18,7 +18,7 @@ from dalearn.forcing.solar import cosine_zenith
 from dalearn.land.saturation import saturation_specific_humidity, saturation_vapour_pressure
 from dalearn.twin.rainfall import generate_rain
 from dalearn.twin.random_fields import correlated_noise, daily_to_hourly, spatial_factor
-from dalearn.twin.sky import (
+from dalearn.forcing.sky import (
     SOLAR_CONSTANT,
     clear_sky_shortwave,
     cloud_transmissivity,

@@ -1,4 +1,4 @@
-"""Radiation under a sky of given cloud cover and humidity: the published fits that the synthetic weather uses.
+"""Radiation under a sky of given cloud cover and humidity: published fits, for daily records and synthetic weather.
 
 Arrays of any shape; cloud cover is a fraction in [0, 1].
 """

@@ -1,0 +1,317 @@
+"""Variables on a regular grid, spread over netCDF files by time, by variable or both; read block by block.
+
+Understood are both generations of the netCDF of the Copernicus data store (``time`` or ``valid_time``, ``expver`` as
+a dimension or as a coordinate, ``number``) and files converted from GRIB with a forecast base time.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+
+from dalearn.errors import InputError
+from dalearn.forcing.checks import check_regular
+from dalearn.io import read_time, read_values, reading
+from dalearn.regular_grid import RegularGrid, bilinear, regular_grid
+
+TIME_NAMES = ("valid_time", "time")
+LATITUDE_NAMES = ("latitude", "lat", "LAT", "nav_lat")
+LONGITUDE_NAMES = ("longitude", "lon", "LON", "nav_lon")
+ALTITUDE_NAMES = ("ZS", "altitude", "elevation", "orography", "orog", "oro", "topo", "h")
+GEOPOTENTIAL_NAMES = ("z", "geopotential", "fis")
+STANDARD_GRAVITY = 9.80665
+POSITION_TOLERANCE = 1e-3  # degrees between the axes of two files
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """A variable in one file: ``variable`` is its name there, ``times`` (record,), ``base`` of a forecast or None."""
+
+    path: Path
+    variable: str
+    times: np.ndarray
+    units: str
+    base: np.datetime64 | None
+
+
+class GriddedFiles:
+    """The variables ``aliases`` (own name -> names in files) of ``paths`` around the cells.
+
+    ``latitude``, ``longitude`` (cell,): only the part of the grid around them is read.  ``required`` variables must be
+    there; all that are there must hold the same records, which must be regular.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        aliases: Mapping[str, Sequence[str]],
+        required: Sequence[str],
+        latitude: np.ndarray,
+        longitude: np.ndarray,
+    ) -> None:
+        self.label = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+        self._segments: dict[str, list[Segment]] = {}
+        self._whole: RegularGrid | None = None
+        self._source_of_grid = ""
+        seen: list[str] = []
+        for path in paths:
+            with reading(path) as dataset:
+                seen += dataset.variables
+                self._scan(path, dataset, aliases)
+        for name in required:
+            if name not in self._segments:
+                raise InputError(
+                    f"{self.label}: variable {aliases[name][0]} is missing (also looked for {', '.join(aliases[name][1:])}"
+                    f"); download it too (the files have {', '.join(dict.fromkeys(seen))})"
+                    if len(aliases[name]) > 1
+                    else f"{self.label}: variable {aliases[name][0]} is missing; download it too (the files have "
+                    f"{', '.join(dict.fromkeys(seen))})"
+                )
+        assert self._whole is not None
+        self.times, self.step = self._regular()
+        self.grid, self._window = _crop(self._source_of_grid, self._whole, latitude, longitude)
+
+    def has(self, name: str) -> bool:
+        return name in self._segments
+
+    def units(self, name: str) -> str:
+        """Units that the files declare, equal in all of them."""
+        found = {segment.units: segment for segment in self._segments[name]}
+        if len(found) > 1:
+            (one, first), (other, second) = list(found.items())[:2]
+            raise InputError(
+                f"{second.path}: {second.variable} is in {other}, in {first.path} in {one}; download both alike"
+            )
+        return next(iter(found))
+
+    def origin(self, name: str, row: int) -> str:
+        """``file: variable`` of a record."""
+        segment, _ = self._find(name, row)
+        return f"{segment.path}: {segment.variable}"
+
+    def base(self, name: str) -> np.ndarray:
+        """Base time of the forecast behind every record, (record,) datetime64, NaT where the file has none."""
+        result = np.full(len(self.times), np.datetime64("NaT", "s"))
+        first = 0
+        for segment in self._segments[name]:
+            if segment.base is not None:
+                result[first : first + len(segment.times)] = segment.base
+            first += len(segment.times)
+        return result
+
+    def read(self, name: str, rows: slice) -> np.ndarray:
+        """Records ``rows`` of a variable, (record, node) float32, NaN where undefined."""
+        parts, first = [], 0
+        for segment in self._segments[name]:
+            inside = slice(max(rows.start - first, 0), min(rows.stop - first, len(segment.times)))
+            if inside.start < inside.stop:
+                parts.append(self._read(segment, inside))
+            first += len(segment.times)
+        return np.concatenate(parts)
+
+    def read_accumulated(self, name: str, rows: slice, resets: np.ndarray) -> np.ndarray:
+        """What fell in each of the steps that end at ``rows``, from values accumulated since the last reset.
+
+        ``resets`` (record,): whether the accumulation began at the start of the step that ends at the record.  The
+        first record of all, when it is none, has no record before it: it takes the value of the second.
+        """
+        before = min(rows.start, 1)
+        values = self.read(name, slice(rows.start - before, rows.stop)).astype(np.float64)
+        steps = values.copy()
+        steps[1:] -= values[:-1]
+        begins = resets[rows.start - before : rows.stop]
+        steps[begins] = values[begins]
+        if rows.start == 0 and not begins[0]:
+            second = self.read_accumulated(name, slice(1, 2), resets) if len(self.times) > 1 else values[:1] * 0.0
+            steps[0] = second[0]
+        return steps[before:].astype(np.float32)
+
+    def altitude(self) -> np.ndarray | None:
+        """Altitude (node,) m from altitude or geopotential in any of the files; None when there is none."""
+        for path in dict.fromkeys(segment.path for segments in self._segments.values() for segment in segments):
+            with reading(path) as dataset:
+                found = _altitude(dataset, self._window)
+            if found is not None:
+                return found.ravel()
+        return None
+
+    def _scan(self, path: Path, dataset: netCDF4.Dataset, aliases: Mapping[str, Sequence[str]]) -> None:
+        _refuse_rotated(path, dataset)
+        grid = grid_of(path, dataset)
+        if self._whole is None:
+            self._whole, self._source_of_grid = grid, str(path)
+        elif not _same_grid(grid, self._whole):
+            raise InputError(f"{path}: its grid differs from that of {self._source_of_grid}; download both alike")
+        time_name = next((name for name in TIME_NAMES if name in dataset.variables and dataset[name].ndim == 1), None)
+        if time_name is None:
+            if any(alias in dataset.variables for names in aliases.values() for alias in names):
+                raise InputError(f"{path}: variable valid_time or time (one dimension) is missing; download it again")
+            return
+        times = read_time(dataset, time_name)
+        if not len(times):
+            raise InputError(f"{path}: {time_name} holds no record; download it again")
+        spacing = np.diff(times).astype(np.int64)
+        if (spacing <= 0).any():
+            check_regular(str(path), times, int(np.median(np.abs(spacing))) or 1)
+        record = dataset[time_name].dimensions[0]
+        for name, names in aliases.items():
+            variable = next((alias for alias in names if alias in dataset.variables), None)
+            if variable is not None and record in dataset[variable].dimensions:
+                units = str(getattr(dataset[variable], "units", ""))
+                segment = Segment(path, variable, times, units, _base_time(dataset, time_name))
+                self._segments.setdefault(name, []).append(segment)
+
+    def _regular(self) -> tuple[np.ndarray, int]:
+        """Times and step that all variables share."""
+        shared: np.ndarray | None = None
+        shared_by = ""
+        for segments in self._segments.values():
+            segments.sort(key=lambda segment: segment.times[0])
+            for one, other in pairwise(segments):
+                if other.times[0] <= one.times[-1]:
+                    raise InputError(
+                        f"{other.path}: {other.variable} at {other.times[0]} is also in {one.path}; "
+                        "give every hour once (leave out preliminary data, expver 5, where there is final data)"
+                    )
+            times = np.concatenate([segment.times for segment in segments])
+            if shared is None:
+                shared, shared_by = times, segments[0].variable
+            elif not np.array_equal(times, shared):
+                alone = np.setxor1d(times, shared)[0]
+                lacking = segments[0].variable if alone in shared else shared_by
+                raise InputError(
+                    f"{segments[0].path}: {lacking} has no record at {alone}, other variables have; "
+                    "download the same hours for all variables"
+                )
+        assert shared is not None
+        if len(shared) < 2:
+            raise InputError(f"{self.label}: holds {len(shared)} record; give at least two")
+        step = int(np.diff(shared).min().astype(np.int64))
+        check_regular(self.label, shared, step)
+        return shared, step
+
+    def _find(self, name: str, row: int) -> tuple[Segment, int]:
+        for segment in self._segments[name]:
+            if row < len(segment.times):
+                return segment, row
+            row -= len(segment.times)
+        raise IndexError(row)
+
+    def _read(self, segment: Segment, rows: slice) -> np.ndarray:
+        with reading(segment.path) as dataset:
+            variable = dataset[segment.variable]
+            axes = _axes(str(segment.path), dataset, segment.variable)
+            index: list[slice | int] = []
+            kept: list[str] = []
+            for dimension, kind in zip(variable.dimensions, axes, strict=True):
+                whole = {"row": self._window[0], "column": self._window[1], "expver": slice(None)}
+                index.append(rows if kind == "time" else whole.get(kind, 0))
+                if kind != "single":
+                    kept.append(kind)
+                elif len(dataset.dimensions[dimension]) > 1:
+                    raise InputError(
+                        f"{segment.path}: {segment.variable} has {len(dataset.dimensions[dimension])} entries along "
+                        f"{dimension}; select one of them"
+                    )
+            values = read_values(dataset, segment.variable, tuple(index), np.float32)
+        order = [kept.index(kind) for kind in ("time", "expver", "row", "column") if kind in kept]
+        values = values.transpose(order)
+        if "expver" in kept:  # final data first, preliminary data where there is none
+            merged = values[:, 0]
+            for version in range(1, values.shape[1]):
+                merged = np.where(np.isnan(merged), values[:, version], merged)
+            values = merged
+        return values.reshape(len(values), -1)
+
+
+def grid_of(path: Path, dataset: netCDF4.Dataset) -> RegularGrid:
+    """The regular grid of a file; InputError naming what is missing or not regular."""
+    axes = []
+    for names in (LATITUDE_NAMES, LONGITUDE_NAMES):
+        name = next((name for name in names if name in dataset.variables), None)
+        if name is None:
+            raise InputError(
+                f"{path}: variable {names[0]} is missing; regrid a projected grid to latitude and longitude first"
+            )
+        axes.append(np.atleast_1d(read_values(dataset, name)))
+    return regular_grid(str(path), *axes)
+
+
+def altitude_at(path: Path, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+    """Altitude (cell,) in m at the cells from a netCDF file of altitude or geopotential on a regular grid."""
+    with reading(path) as dataset:
+        grid = grid_of(path, dataset)
+        values = _altitude(dataset, (slice(None), slice(None)))
+    if values is None:
+        known = ", ".join((*ALTITUDE_NAMES, *GEOPOTENTIAL_NAMES))
+        raise InputError(f"{path}: holds no altitude; name the variable one of {known}")
+    return bilinear(str(path), grid, latitude, longitude)(values.ravel())
+
+
+def _altitude(dataset: netCDF4.Dataset, window: tuple[slice, slice]) -> np.ndarray | None:
+    """(row, column) m of the window, or None."""
+    for names, divisor in ((ALTITUDE_NAMES, 1.0), (GEOPOTENTIAL_NAMES, STANDARD_GRAVITY)):
+        for name in names:
+            if name in dataset.variables and dataset[name].ndim >= 2:
+                values = read_values(dataset, name)
+                return values.reshape(-1, *values.shape[-2:])[0][window] / divisor
+    return None
+
+
+def _axes(source: str, dataset: netCDF4.Dataset, name: str) -> list[str]:
+    """What each dimension of a variable is: time, row, column, expver or single."""
+    kinds = {}
+    for names, kind in ((TIME_NAMES, "time"), (LATITUDE_NAMES, "row"), (LONGITUDE_NAMES, "column")):
+        for candidate in names:
+            if candidate in dataset.variables and dataset[candidate].ndim == 1:
+                kinds.setdefault(dataset[candidate].dimensions[0], kind)
+    kinds["expver"] = kinds.get("expver", "expver")
+    found = [kinds.get(dimension, "single") for dimension in dataset[name].dimensions]
+    for kind in ("time", "row", "column"):
+        if found.count(kind) != 1:
+            raise InputError(
+                f"{source}: {name} has dimensions {dataset[name].dimensions}; it needs time, latitude and longitude"
+            )
+    return found
+
+
+def _base_time(dataset: netCDF4.Dataset, time_name: str) -> np.datetime64 | None:
+    """When the forecast of a file began: a scalar ``forecast_reference_time``, or ``time`` beside ``valid_time``."""
+    for name in ("forecast_reference_time", "time"):
+        if name != time_name and name in dataset.variables and dataset[name].size == 1:
+            number = float(np.ravel(dataset[name][:])[0])
+            with_units = str(getattr(dataset[name], "units", ""))
+            moment = netCDF4.num2date(number, with_units, only_use_cftime_datetimes=False)
+            return np.datetime64(str(moment).replace(" ", "T"), "s")
+    return None
+
+
+def _refuse_rotated(path: Path, dataset: netCDF4.Dataset) -> None:
+    for variable in dataset.variables.values():
+        mapping = str(getattr(variable, "grid_mapping_name", "latitude_longitude"))
+        if mapping != "latitude_longitude":
+            raise InputError(
+                f"{path}: {variable.name}: the grid is {mapping}; regrid it to regular latitude and longitude first"
+            )
+
+
+def _same_grid(one: RegularGrid, other: RegularGrid) -> bool:
+    return one.shape == other.shape and all(
+        np.allclose(first, second, atol=POSITION_TOLERANCE)
+        for first, second in ((one.latitude, other.latitude), (one.longitude, other.longitude))
+    )
+
+
+def _crop(
+    source: str, grid: RegularGrid, latitude: np.ndarray, longitude: np.ndarray
+) -> tuple[RegularGrid, tuple[slice, slice]]:
+    """The rows and columns between which the cells lie."""
+    used = bilinear(source, grid, latitude, longitude).index
+    window = tuple(
+        slice(int(places.min()), int(places.max()) + 1)
+        for places in (used // len(grid.longitude), used % len(grid.longitude))
+    )
+    return RegularGrid(grid.latitude[window[0]], grid.longitude[window[1]]), (window[0], window[1])
