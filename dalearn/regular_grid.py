@@ -68,9 +68,7 @@ def regular_grid(source: str, latitude: np.ndarray, longitude: np.ndarray) -> Re
             bad = axis[int(np.argmax(~(np.abs(axis) <= limit + 1e-3)))]
             raise InputError(f"{source}: {name} is {bad:g}, not degrees; give the coordinates in degrees")
         spacing = np.diff(axis)
-        if len(spacing) and not (
-            np.abs(spacing - spacing.mean()) <= SPACING_TOLERANCE * abs(spacing.mean())
-        ).all():
+        if len(spacing) and not (np.abs(spacing - spacing.mean()) <= SPACING_TOLERANCE * abs(spacing.mean())).all():
             raise InputError(f"{source}: {name} is not evenly spaced; regrid it to a regular latitude-longitude grid")
         if len(spacing) and spacing.mean() == 0.0:
             raise InputError(f"{source}: {name} repeats itself; give distinct coordinates")

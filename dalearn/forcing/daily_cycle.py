@@ -67,7 +67,9 @@ def _first_guess(minimum: np.ndarray, maximum: np.ndarray, rises: np.ndarray, pe
     return np.where(hours < rises[:, None], morning, np.where(hours > peaks[:, None], evening, day))
 
 
-def _night(hour: np.ndarray | int, warm: np.ndarray, cold: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
+def _night(
+    hour: np.ndarray | int, warm: np.ndarray, cold: np.ndarray, begin: np.ndarray, end: np.ndarray
+) -> np.ndarray:
     """Exponential fall from ``warm`` at ``begin`` to ``cold`` at ``end``."""
     phase = np.clip((hour - begin) / (end - begin), 0.0, 1.0)
     left = (np.exp(-NIGHT_DECAY * phase) - np.exp(-NIGHT_DECAY)) / (1.0 - np.exp(-NIGHT_DECAY))

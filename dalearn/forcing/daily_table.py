@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from dalearn.constants import STEFAN_BOLTZMANN
 from dalearn.errors import InputError
 from dalearn.forcing.altitude import standard_pressure
 from dalearn.forcing.daily_cycle import rain_course, solar_hours, temperature_course, vapour_course
 from dalearn.forcing.humidity import saturation_vapour_pressure, specific_humidity
 from dalearn.forcing.partition import mean_cosine, mean_over_step, sun_distance_factor
-from dalearn.forcing.sky import SOLAR_CONSTANT, clear_sky_shortwave, longwave_down
+from dalearn.forcing.sky import SOLAR_CONSTANT, clear_sky_longwave, clear_sky_shortwave
 from dalearn.forcing.source import site
 from dalearn.forcing.table import DailyTable, read_table
 
@@ -84,9 +85,9 @@ class DailyTables:
         pressure = float(standard_pressure(np.array(altitude)))
         shortwave, clearness = self._shortwave(table, altitude)
         cloud = 1.0 - clearness[:, None]
-        clear = longwave_down(temperature, vapour, np.ones_like(cloud))
-        black = longwave_down(temperature, vapour, np.zeros_like(cloud))
-        longwave = (1.0 - CLOUD_EMISSION * cloud) * clear + CLOUD_EMISSION * cloud * black
+        black = STEFAN_BOLTZMANN * temperature**4
+        longwave = (1.0 - CLOUD_EMISSION * cloud) * clear_sky_longwave(temperature, vapour)
+        longwave += CLOUD_EMISSION * cloud * black
         hourly = {
             "Tair": temperature,
             "Qair": specific_humidity(vapour, pressure),

@@ -43,31 +43,31 @@ def read_forcing(
     source = str(path)
     with reading(path) as dataset:
         require(dataset, "time", *REQUIRED, "LON", "LAT")
-        space = _space(source, dataset)
-        times, step = _regular_times(source, dataset)
+        space = space_of(source, dataset)
+        times, step = regular_times(source, dataset)
         rows = _rows(source, times, step, start, end)
         names = [name for name in (*REQUIRED, *OPTIONAL) if name in dataset.variables]
         for name in names:
             check_units(source, name, str(getattr(dataset[name], "units", "")))
-        records = {name: _records(source, dataset, name, times, rows) for name in names}
+        records = {name: read_records(source, dataset, name, times, rows) for name in names}
         _treat_snow(source, records, times[rows], snowfall)
         return ForcingSeries(
             source=source,
             start=times[rows.start],
             step=step,
-            latitude=_static(source, dataset, "LAT", space, valid_range=(-90.0, 90.0)),
-            longitude=_static(source, dataset, "LON", space, valid_range=(-180.0, 360.0)),
-            altitude=_static(source, dataset, "ZS", space, default=np.nan),
-            temperature_height=_static(
+            latitude=read_static(source, dataset, "LAT", space, valid_range=(-90.0, 90.0)),
+            longitude=read_static(source, dataset, "LON", space, valid_range=(-180.0, 360.0)),
+            altitude=read_static(source, dataset, "ZS", space, default=np.nan),
+            temperature_height=read_static(
                 source, dataset, "ZREF", space, valid_range=(0.1, 1000.0), default=temperature_height
             ),
-            wind_height=_static(source, dataset, "UREF", space, valid_range=(0.1, 1000.0), default=wind_height),
+            wind_height=read_static(source, dataset, "UREF", space, valid_range=(0.1, 1000.0), default=wind_height),
             records=records,
             default_co2_ppm=default_co2_ppm,
         )
 
 
-def _space(source: str, dataset: netCDF4.Dataset) -> dict[str, int]:
+def space_of(source: str, dataset: netCDF4.Dataset) -> dict[str, int]:
     """Name and length of the dimensions that become the cell axis."""
     dimensions = dataset["Tair"].dimensions
     if dimensions[:1] != dataset["time"].dimensions:
@@ -75,7 +75,7 @@ def _space(source: str, dataset: netCDF4.Dataset) -> dict[str, int]:
     return {name: len(dataset.dimensions[name]) for name in dimensions[1:]}
 
 
-def _regular_times(source: str, dataset: netCDF4.Dataset) -> tuple[np.ndarray, int]:
+def regular_times(source: str, dataset: netCDF4.Dataset) -> tuple[np.ndarray, int]:
     """The times of the records and their spacing in seconds."""
     name = next((name for name in STEP_NAMES if name in dataset.variables), None)
     if name is None:
@@ -104,7 +104,7 @@ def _rows(source: str, times: np.ndarray, step: int, start: np.datetime64 | None
     return slice(int((begin - first) // spacing), min(int(closing) + 1, len(times)))
 
 
-def _records(source: str, dataset: netCDF4.Dataset, name: str, times: np.ndarray, rows: slice) -> np.ndarray:
+def read_records(source: str, dataset: netCDF4.Dataset, name: str, times: np.ndarray, rows: slice) -> np.ndarray:
     """One checked variable, (record, cell) float32, read in blocks so that only the result takes much memory."""
     variable = dataset[name]
     if variable.dimensions != dataset["Tair"].dimensions:
@@ -138,7 +138,7 @@ def _treat_snow(source: str, records: dict[str, np.ndarray], times: np.ndarray, 
         )
 
 
-def _static(
+def read_static(
     source: str,
     dataset: netCDF4.Dataset,
     name: str,

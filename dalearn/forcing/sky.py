@@ -38,7 +38,18 @@ def longwave_down(temperature: np.ndarray, vapour_pressure: np.ndarray, transmis
     doi:10.1002/qj.49712253306); clouds, of fraction 1 - ``transmissivity``, fill the rest of the sky as black
     bodies (Crawford and Duchon 1999, J. Appl. Meteorol. 38, 474-480).
     """
-    precipitable_water = 46.5 * vapour_pressure / 100.0 / temperature
-    clear = 1.0 - (1.0 + precipitable_water) * np.exp(-np.sqrt(1.2 + 3.0 * precipitable_water))
+    water = 0.1 * precipitable_water(temperature, vapour_pressure)  # g cm-2
+    clear = 1.0 - (1.0 + water) * np.exp(-np.sqrt(1.2 + 3.0 * water))
     cloud = 1.0 - transmissivity
     return (cloud + (1.0 - cloud) * clear) * STEFAN_BOLTZMANN * temperature**4
+
+
+def precipitable_water(temperature: np.ndarray, vapour_pressure: np.ndarray) -> np.ndarray:
+    """kg m-2 of vapour above air of ``temperature`` (K) and ``vapour_pressure`` (Pa) (Prata 1996)."""
+    return 4.65 * vapour_pressure / temperature
+
+
+def clear_sky_longwave(temperature: np.ndarray, vapour_pressure: np.ndarray) -> np.ndarray:
+    """Thermal radiation of a cloudless sky, W m-2 (Dilley and O'Brien 1998, doi:10.1002/qj.49712454903)."""
+    water = precipitable_water(temperature, vapour_pressure)
+    return 59.38 + 113.7 * (temperature / 273.16) ** 6 + 96.96 * np.sqrt(water / 25.0)

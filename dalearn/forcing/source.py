@@ -50,9 +50,7 @@ class ForcingSource(Protocol):
         """File and variable behind the ALMA variable ``name`` of record ``row``, for messages."""
 
 
-def site(
-    latitude: float, longitude: float, altitude: float, temperature_height: float, wind_height: float
-) -> Points:
+def site(latitude: float, longitude: float, altitude: float, temperature_height: float, wind_height: float) -> Points:
     """One point."""
     numbers = (latitude, longitude, altitude, temperature_height, wind_height)
     return Points(*(np.array([float(number)]) for number in numbers))

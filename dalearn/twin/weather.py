@@ -14,10 +14,6 @@ import torch
 from dalearn.constants import GAS_CONSTANT_AIR, GRAVITY
 from dalearn.forcing.air import air_density, co2_mixing_ratio
 from dalearn.forcing.series import ForcingSeries
-from dalearn.forcing.solar import cosine_zenith
-from dalearn.land.saturation import saturation_specific_humidity, saturation_vapour_pressure
-from dalearn.twin.rainfall import generate_rain
-from dalearn.twin.random_fields import correlated_noise, daily_to_hourly, spatial_factor
 from dalearn.forcing.sky import (
     SOLAR_CONSTANT,
     clear_sky_shortwave,
@@ -25,6 +21,10 @@ from dalearn.forcing.sky import (
     diffuse_fraction,
     longwave_down,
 )
+from dalearn.forcing.solar import cosine_zenith
+from dalearn.land.saturation import saturation_specific_humidity, saturation_vapour_pressure
+from dalearn.twin.rainfall import generate_rain
+from dalearn.twin.random_fields import correlated_noise, daily_to_hourly, spatial_factor
 
 CO2_PARTS_PER_MILLION = 400.0
 TEMPERATURE_HEIGHT, WIND_HEIGHT = 2.0, 10.0  # m
