@@ -16,7 +16,7 @@ from dalearn.forcing.humidity import saturation_vapour_pressure, specific_humidi
 from dalearn.forcing.sky import longwave_down
 
 LAPSE_RATE = 0.0065  # K m-1
-CLEAR = np.float64(1.0)  # transmissivity
+CLEAR = np.ones(1)  # transmissivity
 
 
 def standard_pressure(altitude: np.ndarray) -> np.ndarray:

@@ -77,7 +77,7 @@ def _night(
 
 
 def _adjusted(share: np.ndarray, wanted: np.ndarray, fade: np.ndarray, largest: float) -> np.ndarray:
-    """``share ** exp(k fade)`` with the k of each day, within +-``largest``, that brings its mean nearest to ``wanted``."""
+    """``share ** exp(k fade)``, k of each day within +-``largest`` such that its mean is nearest to ``wanted``."""
     low, high = np.full(len(share), -largest), np.full(len(share), largest)
     for _ in range(BISECTIONS):
         middle = 0.5 * (low + high)

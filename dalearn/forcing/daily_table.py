@@ -82,7 +82,7 @@ class DailyTables:
         saturation = saturation_vapour_pressure(temperature)
         vapour = vapour_course(saturation, _relative_humidity(columns) / 100.0)
         altitude = float(self.points.altitude[0])
-        pressure = float(standard_pressure(np.array(altitude)))
+        pressure = standard_pressure(np.array(altitude))
         shortwave, clearness = self._shortwave(table, altitude)
         cloud = 1.0 - clearness[:, None]
         black = STEFAN_BOLTZMANN * temperature**4
@@ -91,14 +91,14 @@ class DailyTables:
         hourly = {
             "Tair": temperature,
             "Qair": specific_humidity(vapour, pressure),
-            "PSurf": np.full_like(temperature, pressure),
+            "PSurf": np.full_like(temperature, float(pressure)),
             "SWdown": shortwave,
             "LWdown": longwave,
             "Precip": rain_course(columns["PPT_sum"], table.date) / HOUR,
             "Wind": np.repeat(columns["WS_mean"][:, None], 24, axis=1),
         }
         first = {name: values[0, 0] for name, values in hourly.items()} | {"Tair": start, "SWdown": 0.0, "Precip": 0.0}
-        moist = min(float(vapour[0, 0]), float(saturation_vapour_pressure(np.array(start))))
+        moist = np.minimum(vapour[0, 0], saturation_vapour_pressure(np.array(start)))
         first["Qair"] = specific_humidity(moist, pressure)
         return {name: np.concatenate([[first[name]], values.ravel()]) for name, values in hourly.items()}
 

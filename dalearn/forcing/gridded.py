@@ -63,14 +63,16 @@ class GriddedFiles:
                 self._scan(path, dataset, aliases)
         for name in required:
             if name not in self._segments:
+                others = f" (also looked for {', '.join(aliases[name][1:])})" if len(aliases[name]) > 1 else ""
                 raise InputError(
-                    f"{self.label}: variable {aliases[name][0]} is missing (also looked for {', '.join(aliases[name][1:])}"
-                    f"); download it too (the files have {', '.join(dict.fromkeys(seen))})"
-                    if len(aliases[name]) > 1
-                    else f"{self.label}: variable {aliases[name][0]} is missing; download it too (the files have "
+                    f"{self.label}: variable {aliases[name][0]} is missing{others}; download it too (the files have "
                     f"{', '.join(dict.fromkeys(seen))})"
                 )
         assert self._whole is not None
+        self.times: np.ndarray
+        self.step: int
+        self.grid: RegularGrid
+        self._window: tuple[slice, slice]
         self.times, self.step = self._regular()
         self.grid, self._window = _crop(self._source_of_grid, self._whole, latitude, longitude)
 
@@ -263,7 +265,7 @@ def _altitude(dataset: netCDF4.Dataset, window: tuple[slice, slice]) -> np.ndarr
 
 def _axes(source: str, dataset: netCDF4.Dataset, name: str) -> list[str]:
     """What each dimension of a variable is: time, row, column, expver or single."""
-    kinds = {}
+    kinds: dict[str, str] = {}
     for names, kind in ((TIME_NAMES, "time"), (LATITUDE_NAMES, "row"), (LONGITUDE_NAMES, "column")):
         for candidate in names:
             if candidate in dataset.variables and dataset[candidate].ndim == 1:
@@ -282,10 +284,7 @@ def _base_time(dataset: netCDF4.Dataset, time_name: str) -> np.datetime64 | None
     """When the forecast of a file began: a scalar ``forecast_reference_time``, or ``time`` beside ``valid_time``."""
     for name in ("forecast_reference_time", "time"):
         if name != time_name and name in dataset.variables and dataset[name].size == 1:
-            number = float(np.ravel(dataset[name][:])[0])
-            with_units = str(getattr(dataset[name], "units", ""))
-            moment = netCDF4.num2date(number, with_units, only_use_cftime_datetimes=False)
-            return np.datetime64(str(moment).replace(" ", "T"), "s")
+            return read_time(dataset, name).ravel()[0]
     return None
 
 

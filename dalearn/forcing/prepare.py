@@ -142,8 +142,9 @@ def _never_defined(plan: ForcingPlan) -> np.ndarray | None:
     if not usable.any(axis=0).all():
         cell = int(np.argmin(usable.any(axis=0)))
         raise InputError(
-            f"{plan.source.origin('Tair', plan.rows.start)} is undefined (sea, or fill value) all around cell {cell} at "
-            f"{plan.cells.latitude[cell]:.4f} {plan.cells.longitude[cell]:.4f} at {plan.source.times[plan.rows.start]}; "
+            f"{plan.source.origin('Tair', plan.rows.start)} is undefined (sea, or fill value) all around cell {cell} "
+            f"({plan.cells.latitude[cell]:.4f} {plan.cells.longitude[cell]:.4f}) at "
+            f"{plan.source.times[plan.rows.start]}; "
             "leave the cell out or download the data again"
         )
     return ignored if ignored.any() else None

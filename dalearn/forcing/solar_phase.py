@@ -43,6 +43,4 @@ def check_solar_phase(
             "utc_offset_hours or the longitude"
         )
     if abs(late) > DOUBTFUL_MINUTES:
-        logger.warning(
-            "%s: SWdown is %+.0f minutes late on the sun; check the times and utc_offset_hours", source, late
-        )
+        logger.warning("%s: SWdown is %+.0f min late on the sun; check times and utc_offset_hours", source, late)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
+import netCDF4
 import numpy as np
 
 from dalearn.errors import InputError
@@ -30,16 +31,7 @@ class SurfexFiles:
                 names = [name for name in (*REQUIRED, *OPTIONAL) if name in dataset.variables]
                 for name in names:
                     check_units(str(path), name, str(getattr(dataset[name], "units", "")))
-                heights = {"ZREF": temperature_height, "UREF": wind_height}
-                points = Points(
-                    read_static(str(path), dataset, "LAT", space, valid_range=(-90.0, 90.0)),
-                    read_static(str(path), dataset, "LON", space, valid_range=(-180.0, 360.0)),
-                    read_static(str(path), dataset, "ZS", space, default=np.nan),
-                    *(
-                        read_static(str(path), dataset, name, space, valid_range=(0.1, 1000.0), default=height)
-                        for name, height in heights.items()
-                    ),
-                )
+                points = _points(str(path), dataset, space, temperature_height, wind_height)
                 parts.append((path, times, step, names, points))
         parts.sort(key=lambda part: part[1][0])
         first, self.step, self.points = parts[0][0], parts[0][2], parts[0][4]
@@ -79,6 +71,21 @@ class SurfexFiles:
             if start <= row < stop:
                 return str(path)
         raise IndexError(row)
+
+
+def _points(
+    source: str, dataset: netCDF4.Dataset, space: dict[str, int], temperature_height: float, wind_height: float
+) -> Points:
+    def height(name: str, default: float) -> np.ndarray:
+        return read_static(source, dataset, name, space, valid_range=(0.1, 1000.0), default=default)
+
+    return Points(
+        latitude=read_static(source, dataset, "LAT", space, valid_range=(-90.0, 90.0)),
+        longitude=read_static(source, dataset, "LON", space, valid_range=(-180.0, 360.0)),
+        altitude=read_static(source, dataset, "ZS", space, default=np.nan),
+        temperature_height=height("ZREF", temperature_height),
+        wind_height=height("UREF", wind_height),
+    )
 
 
 def _same_points(one: Points, other: Points) -> bool:
