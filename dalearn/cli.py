@@ -22,12 +22,13 @@ from dalearn.errors import InputError
 logger = logging.getLogger("dalearn")
 
 STAGE_COMMANDS = {
+    "prepare": ("inputs", "make the inputs from downloaded files (or the twin), or check them"),
     "open-loop": ("open_loop", "make or check the inputs, then run the spin-up and the open loop"),
     "train": ("train", "train the observation operator on the open loop"),
     "assimilate": ("assimilate", "run the analyses from the open loop"),
     "evaluate": ("evaluate", "write tables, figures and report.html"),
 }
-ALL_STAGES = tuple(stage for stage, _ in STAGE_COMMANDS.values())
+ALL_STAGES = tuple(stage for stage, _ in STAGE_COMMANDS.values() if stage != "inputs")
 
 
 class Parser(argparse.ArgumentParser):

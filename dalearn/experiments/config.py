@@ -1,10 +1,12 @@
 """The configuration of an experiment: one YAML file, read into ``Config`` and checked as a whole.
 
-Paths are relative to the folder of the configuration file, or with a twin to ``inputs`` in the run directory.
+Paths are relative to the folder of the configuration file; what a twin or ``prepare`` makes lies in ``inputs`` of the
+run directory.
 The run directory itself is relative to the current directory, so that a configuration that ships with the
 package writes where the user is.
 """
 
+import glob
 import importlib
 import sys
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dalearn.errors import InputError
+from dalearn.experiments.prepare_sections import PrepareConfig, PrepareForcingConfig
 from dalearn.experiments.read_config import build, plain, read_yaml
 from dalearn.experiments.sections import (
     ForcingConfig,
@@ -42,6 +45,7 @@ class Config:
         compile: compile the land model (it runs eagerly, and slower, where that is impossible).
         threads: of the CPU; null takes one for a few thousand columns, which more would only slow down, else all.
         twin: make the inputs, or null to read ``surface``, ``forcing`` and the observations from files.
+        prepare: make inputs from downloaded files; what is made needs no path in the other sections.
         training, assimilation: leave a section out to leave the stage out.
         plugins: Python modules to import first, for the operators that they register; installed, or files beside
             the configuration.
@@ -56,6 +60,7 @@ class Config:
     threads: int | None = None
     land: LandConfig = field(default_factory=LandConfig)
     twin: TwinSettings | None = None
+    prepare: PrepareConfig | None = None
     surface: SurfaceConfig | None = None
     forcing: ForcingConfig | None = None
     observations: list[ObservationConfig] = field(default_factory=list)
@@ -103,16 +108,35 @@ class Config:
             name = self.evaluation.in_situ
             yield name, "open_loop.start to open_loop.end", self.open_loop.start, self.open_loop.end
 
+    def made(self) -> set[str]:
+        """The sections ``surface`` and ``forcing`` whose file ``prepare`` makes."""
+        return {name for name in ("surface", "forcing") if getattr(self.prepare, name, None) is not None}
+
     def _check_sources(self) -> None:
         given = [name for name in ("surface", "forcing") if getattr(self, name) is not None]
-        if self.twin is not None and given:
-            raise InputError(f"{given[0]}: the twin makes its own; leave it out, or leave out twin")
-        if self.twin is None and len(given) < 2:
-            missing = "forcing" if "surface" in given else "surface"
-            raise InputError(f"key {missing} is missing; add it (or twin, to make the inputs)")
+        if self.twin is not None and (given or self.prepare is not None):
+            raise InputError(f"{(given or ['prepare'])[0]}: the twin makes its own; leave it out, or leave out twin")
+        for name in ("surface", "forcing"):
+            section = getattr(self, name)
+            if name in self.made():
+                if section is not None and (section.path is not None or name == "surface"):
+                    raise InputError(f"{name}.path: prepare makes it; leave it out, or leave out prepare.{name}")
+            elif self.twin is None and section is None:
+                raise InputError(f"key {name} is missing; add it (or twin, or prepare.{name}, to make it)")
+            elif section is not None and name == "forcing" and section.path is None:
+                raise InputError("key forcing.path is missing; add it (or prepare.forcing, to make it)")
+        products = {product.name: product for product in self.prepare.observations} if self.prepare else {}
         for observation in self.observations:
+            if observation.path is None and observation.name in products:
+                observation.path = f"{observation.name}.nc"
             if observation.path is None:
                 raise InputError(f"observations.{observation.name}.path is missing; add it")
+            product = products.get(observation.path.removesuffix(".nc"))
+            if product is not None and product.quantity != observation.quantity:
+                raise InputError(
+                    f"observations.{observation.name}.quantity: {observation.quantity}, but "
+                    f"prepare.observations.{product.name} makes {product.quantity}; change one of them"
+                )
 
     def _check_quantity(self, where: str, name: str, quantity: str) -> None:
         found = self.observation(name, where).quantity
@@ -182,11 +206,48 @@ def load_config(path: Path, *, run_directory: str | None = None) -> Config:
     if run_directory is not None:
         config.run_directory = run_directory
     _import_plugins(path, config.plugins)
-    base = config.run_path() / "inputs" if config.twin is not None else path.resolve().parent
+    _make_paths_absolute(config, path.resolve().parent)
+    return config
+
+
+def _make_paths_absolute(config: Config, base: Path) -> None:
+    """Paths of files below ``base``, those of files that the run makes below its ``inputs``."""
+    inputs = config.run_path() / "inputs"
+    made = {f"{product.name}.nc" for product in config.prepare.observations} if config.prepare else set()
     for section in (config.surface, config.forcing, *config.observations):
         if section is not None and section.path is not None:
-            section.path = str((base / Path(section.path).expanduser()).resolve())
-    return config
+            here = inputs if config.twin is not None or section.path in made else base
+            section.path = str((here / Path(section.path).expanduser()).resolve())
+    if config.prepare is None:
+        return
+    source = config.prepare.forcing
+    if source is not None:
+        if config.forcing is None:
+            config.forcing = ForcingConfig(shortwave=_shortwave_of(source))
+        config.forcing.path = str(inputs / "FORCING.nc")
+        if source.altitude_file is not None:
+            source.altitude_file = str((base / Path(source.altitude_file).expanduser()).resolve())
+    for product in (source, *config.prepare.observations):
+        if product is not None:
+            product.files = [_pattern(base, pattern) for pattern in product.files]
+    for observed in config.prepare.observations:
+        if observed.land_cover is not None:
+            observed.land_cover = str((base / Path(observed.land_cover).expanduser()).resolve())
+
+
+def _shortwave_of(source: PrepareForcingConfig) -> Literal["linear", "zenith"]:
+    """Hourly means follow the sun; a SURFEX file is taken as SURFEX takes it."""
+    return "linear" if source.format == "surfex" else "zenith"
+
+
+def _pattern(base: Path, pattern: str) -> str:
+    """An absolute pattern; only what the user wrote may hold wildcards."""
+    plain_path = Path(pattern).expanduser()
+    if plain_path.is_absolute():
+        return str(plain_path)
+    while plain_path.parts[:1] == ("..",):
+        base, plain_path = base.parent, plain_path.relative_to("..")
+    return str(Path(glob.escape(str(base))) / plain_path)
 
 
 def _import_plugins(path: Path, names: list[str]) -> None:

@@ -9,6 +9,7 @@ import torch
 from dalearn.errors import InputError
 from dalearn.experiments.config import Config
 from dalearn.experiments.observations import check_overlap
+from dalearn.experiments.prepare import source_files
 from dalearn.experiments.progress import Progress
 from dalearn.experiments.provenance import file_record
 from dalearn.experiments.run_directory import RunDirectory
@@ -19,14 +20,16 @@ logger = logging.getLogger("dalearn")
 
 
 def input_files(config: Config) -> dict[str, Path]:
-    """The input files by the name of their use; a twin has none, it makes its own."""
+    """The input files by the name of their use, downloaded ones included; a twin has none, it makes its own."""
     if config.twin is not None:
         return {}
     files = {}
     for name, section in (("surface", config.surface), ("forcing", config.forcing)):
         if section is not None and section.path is not None:
             files[name] = Path(section.path)
-    return files | {observation.name: Path(observation.path or "") for observation in config.observations}
+    files |= {observation.name: Path(observation.path or "") for observation in config.observations}
+    made = config.run_path() / "inputs"
+    return {name: path for name, path in files.items() if path.parent != made} | source_files(config)
 
 
 def input_records(files: dict[str, Path]) -> dict[str, dict[str, Any]]:
@@ -60,12 +63,13 @@ def check_inputs(setup: Setup) -> None:
 
     Raises InputError: one line with the file, the variable and the mend.
     """
-    forcing = setup.forcing
-    logger.info(
-        "forcing: %d records of %d s from %s, %d cells", forcing.record_count, forcing.step, forcing.start,
-        forcing.cell_count,
-    )  # fmt: skip
+    if "forcing" not in setup.config.made():  # what was made was checked as it was written, and may be large
+        forcing = setup.forcing
+        logger.info(
+            "forcing: %d records of %d s from %s, %d cells", forcing.record_count, forcing.step, forcing.start,
+            forcing.cell_count,
+        )  # fmt: skip
+        logger.info("surface: %d cells, %d columns", setup.grid.cell_count, setup.grid.column_count)
     if setup.config.assimilation is not None:
         logger.info("assimilation: %d windows from %s", len(setup.window_starts), setup.window_starts[0])
-    logger.info("surface: %d cells, %d columns", setup.grid.cell_count, setup.grid.column_count)
     check_overlap(setup)

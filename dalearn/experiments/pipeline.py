@@ -15,6 +15,7 @@ from dalearn.experiments.config import Config, settings_of
 from dalearn.experiments.evaluation import run_evaluation
 from dalearn.experiments.inputs import check_inputs, input_files, input_records, make_twin
 from dalearn.experiments.open_loop import run_open_loop
+from dalearn.experiments.prepare import check_sources, prepare_inputs, prepare_settings
 from dalearn.experiments.progress import clock
 from dalearn.experiments.read_config import plain
 from dalearn.experiments.run_directory import RunDirectory, fingerprint
@@ -23,9 +24,16 @@ from dalearn.experiments.training import run_training
 
 logger = logging.getLogger("dalearn")
 
-COMMANDS = {"open_loop": "open-loop", "train": "train", "assimilate": "assimilate", "evaluate": "evaluate"}
+COMMANDS = {
+    "inputs": "prepare",
+    "open_loop": "open-loop",
+    "train": "train",
+    "assimilate": "assimilate",
+    "evaluate": "evaluate",
+}
 
 
+DRIVERS = ("surface", "forcing", "prepare.surface", "prepare.forcing")
 EXECUTION_KEYS = ("run_directory: ", "device: ", "compile: ", "threads: ")  # change no result
 
 
@@ -54,9 +62,12 @@ def stages_of(config: Config) -> list[Stage]:
 
 
 def _run_inputs(setup: Setup, directory: RunDirectory) -> list[Path]:
-    if setup.config.twin is None:
+    if setup.config.prepare is not None:
+        files = prepare_inputs(setup, directory)
+    elif setup.config.twin is not None:
+        files = make_twin(setup, directory)
+    else:
         return []
-    files = make_twin(setup, directory)
     check_inputs(setup)
     return files
 
@@ -69,8 +80,13 @@ def fingerprints(setup: Setup, checksums: dict[str, str]) -> dict[str, str]:
     config = setup.config
     stored = sorted(np.datetime_as_string(time) for time in setup.stored_states)
     source = settings_of(config, "twin", "surface", "forcing", "land", "dtype")
-    drivers = {name: checksums[name] for name in ("surface", "forcing") if name in checksums}
+    drivers = {name: mark for name, mark in checksums.items() if name.startswith(DRIVERS)}
     observed = settings_of(config, "observations")
+    if config.prepare is not None:
+        source |= {
+            f"prepare.{name}": prepare_settings(getattr(config.prepare, name)) for name in ("forcing", "surface")
+        }
+        observed["prepare"] = [prepare_settings(product) for product in config.prepare.observations]
     marks = {"inputs": fingerprint(source, checksums, observed)}
     marks["open_loop"] = fingerprint(source, drivers, settings_of(config, "open_loop"), stored)
     marks["train"] = fingerprint(marks["open_loop"], observed, checksums, settings_of(config, "training"))
@@ -112,8 +128,8 @@ class Pipeline:
                 f"{self._refusal(stale, mend=False)}; {', '.join(self.stages[name].label for name in before)} "
                 "would have to be done again: use dalearn run --force"
             )
-        if self.config.twin is None and (force or not self.is_done("inputs")):
-            check_inputs(self.setup)
+        if force or not self.is_done("inputs"):
+            self._check()
         self.directory.create()
         handler = self.directory.open_log(logger)
         try:
@@ -132,6 +148,13 @@ class Pipeline:
             logger.removeHandler(handler)
             handler.close()
             self.directory.close()
+
+    def _check(self) -> None:
+        """Find what is wrong with the inputs before anything is written."""
+        if self.config.prepare is not None:
+            check_sources(self.setup)
+        elif self.config.twin is None:
+            check_inputs(self.setup)
 
     def _do(self, stage: Stage) -> None:
         if self.is_done(stage.name):

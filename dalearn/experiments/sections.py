@@ -127,12 +127,12 @@ class SurfaceConfig:
 
 @dataclass(kw_only=True)
 class ForcingConfig:
-    """The atmosphere: a SURFEX-convention forcing file.
+    """The atmosphere: a SURFEX-convention forcing file, left out when ``prepare`` makes it.
 
     ``shortwave``: between the records, ``linear`` in time or along the course of the sun (``zenith``).
     """
 
-    path: str
+    path: str | None = None
     shortwave: Literal["linear", "zenith"] = "linear"
 
 

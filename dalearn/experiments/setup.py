@@ -67,7 +67,7 @@ class Setup:
         if open_loop.spin_up is not None:
             periods.append((open_loop.spin_up.start, open_loop.spin_up.end))
         forcing = read_forcing(
-            Path(section.path) if section is not None else self.inputs / "FORCING.nc",
+            Path(section.path) if section is not None and section.path is not None else self.inputs / "FORCING.nc",
             "error" if self.config.land.snowfall == "as_snow" and not self.snow_layers else self.config.land.snowfall,
             start=min(as_time(start, "open_loop.start") for start, _ in periods),
             end=max(as_time(end, "open_loop.end") for _, end in periods),

@@ -37,6 +37,7 @@ class Surface:
     the type; the others (cell,), ``name`` "" where the cell has no station.  Optional: ``cell_size`` (cell,) km,
     ``topographic_index``, ``albedo_maps`` (cell, 36) or (cell, 19, 36), and ``overrides``, parameters by name.
     ``leaf_area_index`` (cell, 19, 36) m2 m-2, NaN for types that a cell lacks, None where not given.
+    ``altitude`` (cell,) m, NaN where unknown.
     """
 
     source: str
@@ -54,6 +55,7 @@ class Surface:
     albedo_maps: dict[str, np.ndarray] | None = None
     overrides: dict[str, np.ndarray] = field(default_factory=dict)
     leaf_area_index: np.ndarray | None = None
+    altitude: np.ndarray | None = None
 
     @property
     def cell_count(self) -> int:
@@ -144,6 +146,7 @@ def surface_of_cells(source: str, cells: Sequence[CellConfig]) -> Surface:
         longitude=of_cells("longitude"),
         clay=of_cells("clay"),
         sand=of_cells("sand"),
+        altitude=of_cells("altitude"),
         root_depth=of_types("root_depth"),
         soil_depth=of_types("soil_depth"),
         tree_height=of_types("tree_height"),
@@ -177,8 +180,9 @@ def _options(file: netCDF4.Dataset, order: list[int]) -> dict[str, Any]:
     options: dict[str, Any] = {"overrides": _overrides(file, order)}
     if "leaf_area_index" in file.variables:
         options["leaf_area_index"] = _in_order(file, "leaf_area_index", order)
-    if "cell_size" in file.variables:
-        options["cell_size"] = read_values(file, "cell_size")
+    for name in ("cell_size", "altitude"):
+        if name in file.variables:
+            options[name] = read_values(file, name)
     if any(name in file.variables for name in TOPOGRAPHY_MAPS):
         indices = {key: read_values(file, name) for name, key in TOPOGRAPHY_MAPS.items()}
         options["topographic_index"] = TopographicIndex(**indices)

@@ -139,7 +139,7 @@ def _report_means(table: DailyTable, error: np.ndarray) -> None:
     """Say how many daily means no curve through the extremes can have."""
     missed = np.abs(error) > 0.01
     if missed.any():
-        logger.info(
+        logger.debug(
             "%s: the mean temperature of %d of %d days lies too close to an extreme to be met; largest error %.2f K",
             table.source, int(missed.sum()), len(error), np.abs(error).max(),
         )  # fmt: skip

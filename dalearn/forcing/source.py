@@ -53,4 +53,5 @@ class ForcingSource(Protocol):
 def site(latitude: float, longitude: float, altitude: float, temperature_height: float, wind_height: float) -> Points:
     """One point."""
     numbers = (latitude, longitude, altitude, temperature_height, wind_height)
-    return Points(*(np.array([float(number)]) for number in numbers))
+    first, second, third, fourth, fifth = (np.array([float(number)]) for number in numbers)
+    return Points(first, second, third, fourth, fifth)
