@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 
 from dalearn.grid import Grid
+from dalearn.units import same_units
 from dalearn.variables import VARIABLES
 
 SCREENING_LAYER = 1  # 0-based: the second layer, 1-4 cm
+PERCENT = (0.0, 100.0)
 FILL_VALUES = (999.0, 1e20)  # "missing" in SURFEX observation files
 
 
@@ -62,17 +64,19 @@ def check_observations(
     frozen: Tensor,
     operator_usable: Tensor,
     settings: QualitySettings = QualitySettings(),
+    units: Sequence[str] | None = None,
 ) -> Tensor:
     """A ``Rejection`` code for every observation, int8 ``(observation, cell)``; the first reason that applies.
 
-    ``observed`` and ``model_equivalent`` (observation, cell) in the units of each quantity, NaN = missing;
+    ``observed`` and ``model_equivalent`` (observation, cell) in ``units``, by default those of the variable table,
+    NaN = missing;
     ``frozen`` bool (cell,); ``operator_usable`` bool (observation, cell), false where the operator is
     untrained or outside its training range under the rule ``drop``.
     """
     missing = observed.isnan()
     for fill in FILL_VALUES:
         missing = missing | (observed == fill)
-    lower, upper, largest = _bounds(quantities, settings, observed)
+    lower, upper, largest = _bounds(quantities, units, settings, observed)
     checks = {
         Rejection.MISSING: missing,
         Rejection.NOT_FINITE: observed.isinf(),
@@ -100,12 +104,16 @@ def reject_unlikely(
     return torch.where(unlikely, torch.full_like(code, Rejection.UNLIKELY_DEPARTURE), code)
 
 
-def _bounds(quantities: Sequence[str], settings: QualitySettings, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _bounds(
+    quantities: Sequence[str], units: Sequence[str] | None, settings: QualitySettings, like: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Valid range and largest departure of each quantity, ``(observation, 1)``."""
     rows = []
-    for quantity in quantities:
+    for position, quantity in enumerate(quantities):
         row = VARIABLES.get(quantity)
         valid = (row.valid_range if row else None) or (-torch.inf, torch.inf)
+        if row is not None and units is not None and not same_units(units[position], row.units):
+            valid = PERCENT if same_units(units[position], "%") else (-torch.inf, torch.inf)
         rows.append((*valid, settings.maximum_departure.get(quantity, 999.0)))
     lower, upper, largest = torch.tensor(rows, dtype=like.dtype, device=like.device).T.unsqueeze(-1)
     return lower, upper, largest

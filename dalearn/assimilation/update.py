@@ -84,7 +84,9 @@ def update(
     quantities = [operator.quantity for operator in operators]
     usable = usable_operators(operators, linear.predictors)
     frozen = frozen_cells(grid, linear.forecast.soil_ice)
-    rejected = check_observations(quantities, observed, y, frozen, usable, settings.quality)
+    rejected = check_observations(
+        quantities, observed, y, frozen, usable, settings.quality, [operator.units for operator in operators]
+    )
 
     B = covariance
     if B is None:

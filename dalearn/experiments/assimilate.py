@@ -17,7 +17,7 @@ from dalearn.assimilation.scheme import FilterState
 from dalearn.errors import InputError
 from dalearn.experiments.analysis_file import write_analysis
 from dalearn.experiments.blocks import Blocks
-from dalearn.experiments.equivalents import evaluate_operator, load_equivalent
+from dalearn.experiments.equivalents import evaluate_operator, load_equivalents
 from dalearn.experiments.open_loop import DAY, state_path
 from dalearn.experiments.open_loop_data import OpenLoopData
 from dalearn.experiments.progress import Progress
@@ -39,9 +39,7 @@ def run_assimilation(setup: Setup, directory: RunDirectory) -> list[Path]:
     section = setup.config.assimilation
     assert section is not None
     ends = setup.window_starts + DAY
-    names = dict.fromkeys(name for experiment in section.experiments for name in experiment.observations)
-    used: list[str] = list(dict.fromkeys(setup.config.observation(name).quantity for name in names))
-    operators = {quantity: load_equivalent(setup, directory, quantity) for quantity in used}
+    operators = load_equivalents(setup, directory, setup.config.assimilated_observations())
     for quantity, operator in operators.items():
         unknown = [name for name in operator.predictors if name not in RECORDED_STATE]
         if unknown:

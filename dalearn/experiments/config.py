@@ -88,6 +88,18 @@ class Config:
         known = ", ".join(observation.name for observation in self.observations) or "none"
         raise InputError(f"{where}: no observations are called {name!r}; known are {known}")
 
+    def takes_trained_operator(self, name: str) -> bool:
+        """Whether the trained operator is that of the observations called ``name``; rescaled ones need none."""
+        if self.training is None:
+            return False
+        observation, learned = self.observation(name), self.observation(self.training.observations)
+        return observation.quantity == learned.quantity and observation.rescale == "none"
+
+    def assimilated_observations(self) -> list[str]:
+        """Names of the observations of all experiments, each once."""
+        experiments = self.assimilation.experiments if self.assimilation is not None else []
+        return list(dict.fromkeys(name for experiment in experiments for name in experiment.observations))
+
     def run_path(self) -> Path:
         """The run directory, absolute."""
         return Path(self.run_directory or Path("runs") / self.name).expanduser().resolve()
@@ -102,7 +114,7 @@ class Config:
                 yield t.leaf_area_index, "training.start to training.end", t.start, t.end
         if self.assimilation is not None:
             a = self.assimilation
-            for name in dict.fromkeys(name for experiment in a.experiments for name in experiment.observations):
+            for name in self.assimilated_observations():
                 yield name, "assimilation.start to assimilation.end", a.start, a.end
         if self.evaluation.in_situ is not None:
             name = self.evaluation.in_situ
@@ -183,6 +195,18 @@ class Config:
                 raise InputError(f"{where}: none given; name at least one")
             for name in experiment.observations:
                 self._check_assimilated(where, name)
+        self._check_one_operator()
+
+    def _check_one_operator(self) -> None:
+        """``analysis.nc`` has room for one operator per quantity."""
+        first: dict[str, str] = {}
+        for name in self.assimilated_observations():
+            other = first.setdefault(self.observation(name).quantity, name)
+            if self.takes_trained_operator(name) != self.takes_trained_operator(other):
+                raise InputError(
+                    f"assimilation.experiments: {name} and {other} are the same quantity, one seen by the trained "
+                    "operator and one rescaled to the model; put them in two configurations"
+                )
 
     def _check_assimilated(self, where: str, name: str) -> None:
         observation = self.observation(name)

@@ -1,5 +1,7 @@
 """The observation operator of each observed quantity in a run."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 
@@ -11,10 +13,14 @@ from dalearn.operators import ObservationOperator, create_operator, load_operato
 DIRECT = {"SSM": "wg2", "LAI": "lai"}
 
 
-def load_equivalent(setup: Setup, directory: RunDirectory, quantity: str) -> ObservationOperator:
-    """The trained operator where it predicts ``quantity``, else the direct one; on the device of the model."""
-    training = setup.config.training
-    if training is not None and setup.config.observation(training.observations).quantity == quantity:
+def load_equivalent(setup: Setup, directory: RunDirectory, name: str) -> ObservationOperator:
+    """The operator for the observations called ``name``, on the device of the model.
+
+    The trained one where it predicts their quantity, else the direct one.  Observations that are rescaled to the model
+    are soil moisture of the model (m3 m-3), so that theirs is always the direct one.
+    """
+    training, quantity = setup.config.training, setup.config.observation(name).quantity
+    if training is not None and setup.config.takes_trained_operator(name):
         surface = setup.surface
         operator = load_operator(directory / "operator.nc", latitude=surface.latitude, longitude=surface.longitude)
         operator.out_of_range = training.out_of_range
@@ -23,6 +29,14 @@ def load_equivalent(setup: Setup, directory: RunDirectory, quantity: str) -> Obs
     else:
         raise InputError(f"{quantity}: there is no operator for it; add a training section")
     return operator.to(device=setup.device, dtype=setup.dtype).requires_grad_(False)
+
+
+def load_equivalents(setup: Setup, directory: RunDirectory, names: Iterable[str]) -> dict[str, ObservationOperator]:
+    """The operator of each quantity that the observations ``names`` hold; they agree on it (``Config`` checks)."""
+    first: dict[str, str] = {}
+    for name in names:
+        first.setdefault(setup.config.observation(name).quantity, name)
+    return {quantity: load_equivalent(setup, directory, name) for quantity, name in first.items()}
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ import torch
 from dalearn.evaluation.cells import Cells, dominant_class
 from dalearn.evaluation.evaluate import evaluate_run
 from dalearn.evaluation.page import EvaluationSettings
-from dalearn.experiments.equivalents import load_equivalent
+from dalearn.experiments.equivalents import load_equivalents
 from dalearn.experiments.jacobian import combine, compare_window
 from dalearn.experiments.observations import read_configured, read_rescaled
 from dalearn.experiments.open_loop import state_path
@@ -84,8 +84,7 @@ def _compare_jacobians(setup: Setup, directory: RunDirectory) -> dict[str, Any]:
     """
     assimilation = setup.config.assimilation
     assert assimilation is not None
-    quantities = [setup.config.observation(name).quantity for e in assimilation.experiments for name in e.observations]
-    operators = [load_equivalent(setup, directory, quantity) for quantity in dict.fromkeys(quantities)]
+    operators = list(load_equivalents(setup, directory, setup.config.assimilated_observations()).values())
     model = LandModel(setup.model.parameters, setup.model.options, compiled=False)
     comparisons = []
     for start in setup.jacobian_windows:

@@ -17,7 +17,7 @@ import torch
 from dalearn.assimilation.forecast import integrate
 from dalearn.errors import InputError
 from dalearn.experiments.config import Config
-from dalearn.experiments.equivalents import DIRECT, load_equivalent
+from dalearn.experiments.equivalents import DIRECT, load_equivalents
 from dalearn.experiments.jacobian import Comparison, combine, compare_window
 from dalearn.experiments.open_loop import DAY, state_path
 from dalearn.experiments.pipeline import Pipeline
@@ -64,12 +64,6 @@ def _compare(
     return combine([compare_window(setup, setup.model, state, start, operators, part) for start, state in windows])
 
 
-def _quantities(config: Config) -> list[str]:
-    assert config.assimilation is not None
-    names = [name for experiment in config.assimilation.experiments for name in experiment.observations]
-    return list(dict.fromkeys(config.observation(name).quantity for name in names))
-
-
 def _stored(pipeline: Pipeline) -> Iterator[tuple[np.datetime64, LandState]]:
     setup = pipeline.setup
     for start in setup.jacobian_windows:
@@ -78,11 +72,14 @@ def _stored(pipeline: Pipeline) -> Iterator[tuple[np.datetime64, LandState]]:
 
 
 def _stored_operators(pipeline: Pipeline) -> list[ObservationOperator]:
-    return [load_equivalent(pipeline.setup, pipeline.directory, quantity) for quantity in _quantities(pipeline.config)]
+    names = pipeline.config.assimilated_observations()
+    return list(load_equivalents(pipeline.setup, pipeline.directory, names).values())
 
 
 def _untrained_operators(setup: Setup) -> list[ObservationOperator]:
-    names = [DIRECT.get(quantity, "water_cloud") for quantity in _quantities(setup.config)]
+    config = setup.config
+    quantities = dict.fromkeys(config.observation(name).quantity for name in config.assimilated_observations())
+    names = [DIRECT.get(quantity, "water_cloud") for quantity in quantities]
     operators = [create_operator(name, cell_count=setup.surface.cell_count) for name in names]
     return [operator.to(device=setup.device, dtype=setup.dtype).requires_grad_(False) for operator in operators]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from dalearn.experiments.equivalents import load_equivalent
+from dalearn.experiments.equivalents import load_equivalents
 from dalearn.experiments.run_directory import RunDirectory
 from dalearn.experiments.setup import Setup
 from dalearn.io import read_values, reading
@@ -22,8 +22,7 @@ def count_range_exits(setup: Setup, directory: RunDirectory) -> list[str]:
     assert config.assimilation is not None
     with reading(directory / "analysis.nc") as file:
         for row, experiment in enumerate(config.assimilation.experiments):
-            for quantity in [config.observation(name).quantity for name in experiment.observations]:
-                operator = load_equivalent(setup, directory, quantity)
+            for quantity, operator in load_equivalents(setup, directory, experiment.observations).items():
                 observed = np.isfinite(read_values(file, f"{quantity}_observed", row))
                 means = [read_values(file, f"{name}_forecast", row) for name in operator.predictors]
                 predictors = np.where(observed[..., None], np.stack(means, axis=-1), np.nan)

@@ -27,6 +27,7 @@ from dalearn.learning.collocation import Collocation
 from dalearn.learning.ensemble import train_ensemble
 from dalearn.learning.record import save_training
 from dalearn.learning.train import TrainingResult
+from dalearn.observations.observations import Observations
 from dalearn.operators import ObservationOperator, create_operator, save_operator
 
 logger = logging.getLogger("dalearn")
@@ -36,8 +37,9 @@ def run_training(setup: Setup, directory: RunDirectory) -> list[Path]:
     """Train, choose the seed that validates best, score it on the test period; returns the files written."""
     config = setup.config.training
     assert config is not None
-    train, test = _samples(setup, config, directory)
-    results = _train(setup, config, train)
+    observations = read_configured(setup, config.observations)
+    train, test = _samples(setup, config, directory, observations)
+    results = _train(setup, config, train, observations.units)
     chosen = _best(results)
     operator = results[chosen].operator
     logger.info("training: seed %d of %d validates best and is kept", chosen, len(results))
@@ -72,9 +74,10 @@ def run_training(setup: Setup, directory: RunDirectory) -> list[Path]:
     return files + tables
 
 
-def _samples(setup: Setup, config: TrainingConfig, directory: RunDirectory) -> tuple[Collocation, Collocation]:
+def _samples(
+    setup: Setup, config: TrainingConfig, directory: RunDirectory, observations: Observations
+) -> tuple[Collocation, Collocation]:
     open_loop = OpenLoopData(directory / "open_loop.nc")
-    observations = read_configured(setup, config.observations)
     leaves = None if config.leaf_area_index == "model" else read_configured(setup, config.leaf_area_index)
     parts = []
     for label, start, end in (("training", config.start, config.end), ("test", config.test_start, config.test_end)):
@@ -95,13 +98,14 @@ def _samples(setup: Setup, config: TrainingConfig, directory: RunDirectory) -> t
     return parts[0], parts[1]
 
 
-def _train(setup: Setup, config: TrainingConfig, samples: Collocation) -> list[TrainingResult]:
+def _train(setup: Setup, config: TrainingConfig, samples: Collocation, units: str) -> list[TrainingResult]:
     observed = setup.config.observation(config.observations)
     operator = create_operator(
         config.operator,
         cell_count=setup.surface.cell_count,
         predictors=config.predictors,
         quantity=observed.quantity,
+        units=units or None,
         out_of_range=config.out_of_range,
         **config.options,
     )
