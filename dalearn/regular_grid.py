@@ -25,6 +25,11 @@ class RegularGrid:
     def shape(self) -> tuple[int, int]:
         return len(self.latitude), len(self.longitude)
 
+    @property
+    def closed(self) -> bool:
+        """Whether the columns go all around the globe."""
+        return _closed(self.longitude)
+
     def nodes(self) -> tuple[np.ndarray, np.ndarray]:
         """Latitude and longitude of every node, each (row * column,), rows first."""
         latitude, longitude = np.meshgrid(self.latitude, self.longitude, indexing="ij")
@@ -129,7 +134,7 @@ def _along_longitude(source: str, axis: np.ndarray, wanted: np.ndarray) -> tuple
     slack = SPACING_TOLERANCE * spacing
     east = (wanted - axis[0] + slack) % 360.0 - slack  # degrees east of the first column
     width = axis[-1] - axis[0]
-    closed = len(axis) > 1 and width + spacing >= 360.0 - slack
+    closed = _closed(axis)
     outside = east > width + (spacing if closed else 0.0) + slack
     if outside.any():
         raise _outside(source, "longitude", wanted[int(np.argmax(outside))], axis[0], axis[-1])
@@ -142,6 +147,13 @@ def _along_longitude(source: str, axis: np.ndarray, wanted: np.ndarray) -> tuple
         return np.stack([low % len(axis), (low + 1) % len(axis)]), np.stack([1.0 - share, share])
     low, weight = _between(axis - axis[0], np.clip(east, 0.0, width))
     return np.stack([low, np.minimum(low + 1, len(axis) - 1)]), weight
+
+
+def _closed(longitude: np.ndarray) -> bool:
+    if len(longitude) < 2:
+        return False
+    spacing = abs(float(np.mean(np.diff(longitude))))
+    return bool(abs(longitude[-1] - longitude[0]) + spacing * (1.0 + SPACING_TOLERANCE) >= 360.0)
 
 
 def _between(axis: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -23,6 +23,8 @@ LONGITUDE_NAMES = ("longitude", "lon", "LON", "nav_lon")
 ALTITUDE_NAMES = ("ZS", "altitude", "elevation", "orography", "orog", "oro", "topo", "h")
 GEOPOTENTIAL_NAMES = ("z", "geopotential", "fis")
 STANDARD_GRAVITY = 9.80665
+Window = tuple[slice, tuple[slice, ...]]  # rows, ranges of columns
+
 POSITION_TOLERANCE = 1e-3  # degrees between the axes of two files
 
 
@@ -72,7 +74,7 @@ class GriddedFiles:
         self.times: np.ndarray
         self.step: int
         self.grid: RegularGrid
-        self._window: tuple[slice, slice]
+        self._window: Window
         self.times, self.step = self._regular()
         self.grid, self._window = _crop(self._source_of_grid, self._whole, latitude, longitude)
 
@@ -209,8 +211,8 @@ class GriddedFiles:
             index: list[slice | int] = []
             kept: list[str] = []
             for dimension, kind in zip(variable.dimensions, axes, strict=True):
-                whole = {"row": self._window[0], "column": self._window[1], "expver": slice(None)}
-                index.append(rows if kind == "time" else whole.get(kind, 0))
+                whole = {"time": rows, "row": self._window[0], "column": slice(None), "expver": slice(None)}
+                index.append(whole.get(kind, 0))
                 if kind != "single":
                     kept.append(kind)
                 elif len(dataset.dimensions[dimension]) > 1:
@@ -218,7 +220,11 @@ class GriddedFiles:
                         f"{segment.path}: {segment.variable} has {len(dataset.dimensions[dimension])} entries along "
                         f"{dimension}; select one of them"
                     )
-            values = read_values(dataset, segment.variable, tuple(index), np.float32)
+            parts = []
+            for columns in self._window[1]:
+                index[axes.index("column")] = columns
+                parts.append(read_values(dataset, segment.variable, tuple(index), np.float32))
+            values = np.concatenate(parts, axis=kept.index("column"))
         order = [kept.index(kind) for kind in ("time", "expver", "row", "column") if kind in kept]
         values = values.transpose(order)
         if "expver" in kept:  # final data first, preliminary data where there is none
@@ -246,20 +252,21 @@ def altitude_at(path: Path, latitude: np.ndarray, longitude: np.ndarray) -> np.n
     """Altitude (cell,) in m at the cells from a netCDF file of altitude or geopotential on a regular grid."""
     with reading(path) as dataset:
         grid = grid_of(path, dataset)
-        values = _altitude(dataset, (slice(None), slice(None)))
+        values = _altitude(dataset, (slice(None), (slice(None),)))
     if values is None:
         known = ", ".join((*ALTITUDE_NAMES, *GEOPOTENTIAL_NAMES))
         raise InputError(f"{path}: holds no altitude; name the variable one of {known}")
     return bilinear(str(path), grid, latitude, longitude)(values.ravel())
 
 
-def _altitude(dataset: netCDF4.Dataset, window: tuple[slice, slice]) -> np.ndarray | None:
+def _altitude(dataset: netCDF4.Dataset, window: Window) -> np.ndarray | None:
     """(row, column) m of the window, or None."""
     for names, divisor in ((ALTITUDE_NAMES, 1.0), (GEOPOTENTIAL_NAMES, STANDARD_GRAVITY)):
         for name in names:
             if name in dataset.variables and dataset[name].ndim >= 2:
                 values = read_values(dataset, name)
-                return values.reshape(-1, *values.shape[-2:])[0][window] / divisor
+                first = values.reshape(-1, *values.shape[-2:])[0][window[0]]
+                return np.concatenate([first[:, columns] for columns in window[1]], axis=1) / divisor
     return None
 
 
@@ -304,13 +311,17 @@ def _same_grid(one: RegularGrid, other: RegularGrid) -> bool:
     )
 
 
-def _crop(
-    source: str, grid: RegularGrid, latitude: np.ndarray, longitude: np.ndarray
-) -> tuple[RegularGrid, tuple[slice, slice]]:
-    """The rows and columns between which the cells lie."""
+def _crop(source: str, grid: RegularGrid, latitude: np.ndarray, longitude: np.ndarray) -> tuple[RegularGrid, Window]:
+    """The rows and columns between which the cells lie; two ranges of columns where the cells span the seam."""
+    count = len(grid.longitude)
     used = bilinear(source, grid, latitude, longitude).index
-    window = tuple(
-        slice(int(places.min()), int(places.max()) + 1)
-        for places in (used // len(grid.longitude), used % len(grid.longitude))
-    )
-    return RegularGrid(grid.latitude[window[0]], grid.longitude[window[1]]), (window[0], window[1])
+    rows = slice(int((used // count).min()), int((used // count).max()) + 1)
+    columns = np.unique(used % count)
+    gaps = np.diff(columns, append=columns[0] + count)
+    widest = int(np.argmax(gaps))
+    if not grid.closed or gaps[-1] > 1:  # nothing lies across the seam
+        ranges: tuple[slice, ...] = (slice(int(columns[0]), int(columns[-1]) + 1),)
+    else:
+        ranges = (slice(int(columns[widest + 1]), count), slice(0, int(columns[widest]) + 1))
+    east = np.concatenate([grid.longitude[part] + 360.0 * number for number, part in enumerate(ranges)])
+    return RegularGrid(grid.latitude[rows], east), (rows, ranges)
