@@ -7,6 +7,7 @@ over the hour that ends there.
 import numpy as np
 
 NIGHT_DECAY = 2.2  # Parton and Logan (1981, doi:10.1016/0002-1571(81)90105-9), table 1
+AFTERNOON_LAG = 1.86  # hours, table 1 there
 LATEST_MAXIMUM = 2.5  # hours after solar noon
 MINIMUM_BOUNDS = (-9.0, -3.0)  # hours from solar noon between which the sun may rise
 FREE_SHARE = 1e-3  # of the daily range, kept between the extremes and all other hours
@@ -34,15 +35,16 @@ def temperature_course(
 ) -> tuple[np.ndarray, float]:
     """Temperature at the 24 hours, (day, 24), and at the start of the first day.
 
-    Rises along half a cosine from the minimum near sunrise to the maximum in the afternoon, then falls exponentially
-    towards the minimum of the next morning, across midnight.  An exponent of each day, fading towards midnight, then
-    moves the curve between the extremes so that the mean of the 24 hours is ``mean``; minimum and maximum are met.
-    A mean that no curve with these extremes can have (closer than 1/24 of the range to one of them) is approached.
+    Rises along half a cosine from the minimum near sunrise to the maximum in the afternoon, falls along a cosine until
+    sunset and then exponentially towards the minimum of the next morning, across midnight (Parton and Logan 1981).  An
+    exponent of each day, fading towards midnight, then moves the curve between the extremes so that the mean of the
+    24 hours is ``mean``; minimum and maximum are met.  A mean that no curve with these extremes can have (closer than
+    1/24 of the range to one of them) is approached.
     """
     rises = np.clip(np.rint(sunrise), 1, 20).astype(int)
     peaks = np.clip(np.rint(noon + LATEST_MAXIMUM), rises + 2, 23).astype(int)
-    curve = _first_guess(minimum, maximum, rises, peaks)
-    start = _night(0, maximum[0], minimum[0], peaks[0] - 24, rises[0])
+    sets = np.maximum(2.0 * noon - sunrise, peaks)
+    curve, start = _first_guess(minimum, maximum, rises, peaks, sets)
     width = maximum - minimum
     safe = np.where(width > 0.0, width, 1.0)
     share = np.clip((curve - minimum[:, None]) / safe[:, None], FREE_SHARE, 1.0 - FREE_SHARE)
@@ -55,25 +57,37 @@ def temperature_course(
     return minimum[:, None] + width[:, None] * share, float(np.clip(start, minimum[0], maximum[0]))
 
 
-def _first_guess(minimum: np.ndarray, maximum: np.ndarray, rises: np.ndarray, peaks: np.ndarray) -> np.ndarray:
-    """The curve before the mean is met, (day, 24)."""
-    before = np.concatenate([maximum[:1], maximum[:-1]]), np.concatenate([peaks[:1], peaks[:-1]]) - 24
-    after = np.concatenate([minimum[1:], minimum[-1:]]), np.concatenate([rises[1:], rises[-1:]]) + 24
-    hours = HOURS[None]
-    morning = _night(hours, before[0][:, None], minimum[:, None], before[1][:, None], rises[:, None])
-    evening = _night(hours, maximum[:, None], after[0][:, None], peaks[:, None], after[1][:, None])
-    phase = np.clip((hours - rises[:, None]) / (peaks - rises)[:, None], 0.0, 1.0)
-    day = minimum[:, None] + (maximum - minimum)[:, None] * 0.5 * (1.0 - np.cos(np.pi * phase))
-    return np.where(hours < rises[:, None], morning, np.where(hours > peaks[:, None], evening, day))
+def _first_guess(
+    minimum: np.ndarray, maximum: np.ndarray, rises: np.ndarray, peaks: np.ndarray, sets: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """The curve before the mean is met, (day, 24), and its value at the start of the first day."""
+
+    def before(values: np.ndarray) -> np.ndarray:
+        return np.concatenate([values[:1], values[:-1]])[:, None]
+
+    def after(values: np.ndarray) -> np.ndarray:
+        return np.concatenate([values[1:], values[-1:]])[:, None]
+
+    low, high, rise, peak, dusk = (values[:, None] for values in (minimum, maximum, rises, peaks, sets))
+    clock = np.concatenate([[0], HOURS])[None]
+    morning = _cooling(clock, before(maximum), low, before(peaks) - 24, before(sets) - 24, rise)
+    evening = _cooling(clock, high, after(minimum), peak, dusk, after(rises) + 24)
+    phase = np.clip((clock - rise) / (peak - rise), 0.0, 1.0)
+    day = low + (high - low) * 0.5 * (1.0 - np.cos(np.pi * phase))
+    curve = np.where(clock < rise, morning, np.where(clock > peak, evening, day))
+    return curve[:, 1:], float(curve[0, 0])
 
 
-def _night(
-    hour: np.ndarray | int, warm: np.ndarray, cold: np.ndarray, begin: np.ndarray, end: np.ndarray
+def _cooling(
+    hour: np.ndarray, warm: np.ndarray, cold: np.ndarray, peak: np.ndarray, sunset: np.ndarray, end: np.ndarray
 ) -> np.ndarray:
-    """Exponential fall from ``warm`` at ``begin`` to ``cold`` at ``end``."""
-    phase = np.clip((hour - begin) / (end - begin), 0.0, 1.0)
-    left = (np.exp(-NIGHT_DECAY * phase) - np.exp(-NIGHT_DECAY)) / (1.0 - np.exp(-NIGHT_DECAY))
-    return cold + (warm - cold) * left
+    """The fall from ``warm`` at ``peak`` to ``cold`` at ``end``, the next sunrise."""
+    quarter = sunset - peak + 2.0 * AFTERNOON_LAG  # of the period of the cosine
+    afternoon = np.cos(0.5 * np.pi * np.clip((hour - peak) / quarter, 0.0, 1.0))
+    at_sunset = np.cos(0.5 * np.pi * (sunset - peak) / quarter)
+    phase = np.clip((hour - sunset) / (end - sunset), 0.0, 1.0)
+    night = at_sunset * (np.exp(-NIGHT_DECAY * phase) - np.exp(-NIGHT_DECAY)) / (1.0 - np.exp(-NIGHT_DECAY))
+    return cold + (warm - cold) * np.where(hour < sunset, afternoon, night)
 
 
 def _adjusted(share: np.ndarray, wanted: np.ndarray, fade: np.ndarray, largest: float) -> np.ndarray:
