@@ -14,6 +14,7 @@ from dalearn.errors import InputError
 from dalearn.forcing.convert import apply, conversion
 from dalearn.forcing.gridded import GriddedFiles
 from dalearn.forcing.humidity import saturation_vapour_pressure, specific_humidity
+from dalearn.forcing.partition import rest
 from dalearn.forcing.source import Points
 
 # own name -> (kind, names in files)
@@ -36,6 +37,7 @@ VARIABLES = {
 }
 REQUIRED = ("Tair", "PSurf", "SWdown", "LWdown")
 ALTERNATIVES = (("Qair", "RH", "Td"), ("Wind_E", "Wind"), ("Precip", "Rainf"))
+SHORTWAVE_ROUNDING, RAIN_ROUNDING = 2.0, 6.0e-6  # W m-2, kg m-2 s-1: between two packed sums
 DRY = {"precipitation": 1e-3, "radiation": 3600.0}  # kg m-2, J m-2: rounding of an accumulation, below zero
 
 
@@ -94,11 +96,10 @@ class AromeFiles:
             values.pop("Wind_DIR", None)
         if "DIR_SWdown" in values:
             total = values.pop("SWdown")
-            values["DIR_SWdown"] = np.minimum(values["DIR_SWdown"], total)
-            values["SCA_SWdown"] = total - values["DIR_SWdown"]
+            values["SCA_SWdown"] = rest(total, values["DIR_SWdown"], SHORTWAVE_ROUNDING)
         if "Precip" in values and "Snowf" in values:
             total = values.pop("Precip")
-            values["Rainf"] = np.maximum(total - values["Snowf"], 0.0)
+            values["Rainf"] = rest(total, values["Snowf"], RAIN_ROUNDING)
         elif "Precip" not in values and "Snowf" not in values:
             values["Precip"] = values.pop("Rainf")
         elif "Precip" in values:

@@ -12,6 +12,7 @@ import numpy as np
 from dalearn.errors import InputError
 from dalearn.forcing.gridded import GriddedFiles
 from dalearn.forcing.humidity import saturation_vapour_pressure, specific_humidity
+from dalearn.forcing.partition import rest
 from dalearn.forcing.solar import cosine_zenith
 from dalearn.forcing.source import Points
 from dalearn.units import same_units
@@ -39,6 +40,7 @@ ORIGIN = {
     "SCA_SWdown": "ssrd", "LWdown": "strd", "Rainf": "tp", "Snowf": "sf",
 }  # fmt: skip
 PACKING_NOISE = {"ssrd": HOUR, "fdir": HOUR, "strd": HOUR, "tp": 1e-5, "sf": 1e-5}  # J m-2, m: below zero and harmless
+SHORTWAVE_ROUNDING, RAIN_ROUNDING = 2.0, 6.0e-6  # W m-2, kg m-2 s-1: between two packed sums
 NIGHT_COSINE = -0.05  # the sun is well below the horizon
 NIGHT_SHORTWAVE = 20.0  # W m-2, more than any noise
 
@@ -98,14 +100,14 @@ class Era5:
         shortwave = self._flux("ssrd", rows)
         self._check_night(shortwave, rows)
         if self.files.has("fdir"):
-            direct = np.minimum(self._flux("fdir", rows), shortwave)
-            result |= {"DIR_SWdown": direct, "SCA_SWdown": shortwave - direct}
+            direct = self._flux("fdir", rows)
+            result |= {"DIR_SWdown": direct, "SCA_SWdown": rest(shortwave, direct, SHORTWAVE_ROUNDING)}
         else:
             result["SWdown"] = shortwave
         total = self._flux("tp", rows) * np.float32(1000.0)
         if self.files.has("sf"):
             snow = self._flux("sf", rows) * np.float32(1000.0)
-            result |= {"Rainf": np.maximum(total - snow, 0.0), "Snowf": snow}
+            result |= {"Rainf": rest(total, snow, RAIN_ROUNDING), "Snowf": snow}
         else:
             result["Precip"] = total
         return result

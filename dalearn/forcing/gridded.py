@@ -171,7 +171,7 @@ class GriddedFiles:
     def _regular(self) -> tuple[np.ndarray, int]:
         """Times and step that all variables share."""
         shared: np.ndarray | None = None
-        shared_by = ""
+        reference = next(iter(self._segments.values()))
         for segments in self._segments.values():
             segments.sort(key=lambda segment: segment.times[0])
             for one, other in pairwise(segments):
@@ -182,12 +182,12 @@ class GriddedFiles:
                     )
             times = np.concatenate([segment.times for segment in segments])
             if shared is None:
-                shared, shared_by = times, segments[0].variable
+                shared = times
             elif not np.array_equal(times, shared):
                 alone = np.setxor1d(times, shared)[0]
-                lacking = segments[0].variable if alone in shared else shared_by
+                lacking = segments[0] if alone in shared else reference[0]
                 raise InputError(
-                    f"{segments[0].path}: {lacking} has no record at {alone}, other variables have; "
+                    f"{lacking.path}: {lacking.variable} has no record at {alone}, other variables have; "
                     "download the same hours for all variables"
                 )
         assert shared is not None

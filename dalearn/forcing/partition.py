@@ -52,6 +52,12 @@ def sun_distance_factor(times: np.ndarray) -> np.ndarray:
     return (1.0 + 0.033 * np.cos(2.0 * np.pi * day / 365.25))[:, None]
 
 
+def rest(total: np.ndarray, part: np.ndarray, rounding: float) -> np.ndarray:
+    """``total - part``, 0 where it is negative by no more than ``rounding``; what is worse is left to be found."""
+    difference = total - part
+    return np.where((difference < 0.0) & (difference >= -rounding), difference.dtype.type(0.0), difference)
+
+
 def snow_share(temperature: np.ndarray) -> np.ndarray:
     """Share of the precipitation that falls as snow at an air ``temperature`` in K."""
     return np.clip((ALL_RAIN - temperature) / (ALL_RAIN - ALL_SNOW), 0.0, 1.0)

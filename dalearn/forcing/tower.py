@@ -18,6 +18,7 @@ from dalearn.forcing.air import air_density
 from dalearn.forcing.checks import check_regular
 from dalearn.forcing.convert import apply, conversion
 from dalearn.forcing.humidity import saturation_vapour_pressure, specific_humidity
+from dalearn.forcing.partition import rest
 from dalearn.forcing.solar_phase import check_solar_phase
 from dalearn.forcing.source import site
 from dalearn.io import read_time, read_values, reading, require
@@ -25,6 +26,7 @@ from dalearn.io import read_time, read_values, reading, require
 logger = logging.getLogger("dalearn")
 
 HOUR = 3600
+RAIN_ROUNDING = 1.0e-8  # kg m-2 s-1
 # ALMA name -> (kind, names in files)
 VARIABLES = {
     "Tair": ("temperature", ("Tair",)),
@@ -181,7 +183,7 @@ def _completed(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         result["Precip"] = result.pop("Precip", result.get("Rainf", np.zeros(0)))
         result.pop("Rainf", None)
     elif "Rainf" not in result:
-        result["Rainf"] = np.maximum(result.pop("Precip") - result["Snowf"], 0.0)
+        result["Rainf"] = rest(result.pop("Precip"), result["Snowf"], RAIN_ROUNDING)
     else:
         result.pop("Precip", None)
     if "Wind" in result or "Wind_N" not in result:
