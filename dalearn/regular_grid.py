@@ -101,8 +101,16 @@ def nearest(
     block = max(1, VALUES_PER_BLOCK // max(len(points), 1))
     for first in range(0, len(cells), block):
         index[first : first + block] = np.argmax(cells[first : first + block] @ points.T, axis=1)
-    chord = np.linalg.norm(cells - points[index], axis=1)
-    return Weights(index[None], np.ones((1, len(index)))), 2.0 * EARTH_RADIUS_KM * np.arcsin(chord / 2.0)
+    distance = distance_km(latitude[index], longitude[index], wanted_latitude, wanted_longitude)
+    return Weights(index[None], np.ones((1, len(index)))), distance
+
+
+def distance_km(
+    latitude: np.ndarray, longitude: np.ndarray, other_latitude: np.ndarray, other_longitude: np.ndarray
+) -> np.ndarray:
+    """Great-circle distance of each pair of points, (point,), all in degrees."""
+    chord = np.linalg.norm(_unit_vectors(latitude, longitude) - _unit_vectors(other_latitude, other_longitude), axis=-1)
+    return 2.0 * EARTH_RADIUS_KM * np.arcsin(np.minimum(chord / 2.0, 1.0))
 
 
 def _unit_vectors(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:

@@ -132,7 +132,7 @@ def test_constraints_satisfy_the_ranges(repository: Path) -> None:
 
 def test_extras(repository: Path) -> None:
     assert set(project_table(repository)["optional-dependencies"]) == {
-        "test", "obs", "maps", "zarr", "download", "dev"
+        "test", "obs", "grib", "maps", "zarr", "download", "dev"
     }  # fmt: skip
 
 

@@ -11,9 +11,9 @@ from dalearn.errors import InputError
 from dalearn.forcing.altitude import correct_altitude
 from dalearn.forcing.checks import check_values
 from dalearn.forcing.partition import mean_cosine, snow_share, split_shortwave, sun_distance_factor
-from dalearn.forcing.source import ForcingSource
+from dalearn.forcing.source import ForcingSource, Points
 from dalearn.forcing.writer import forcing_file
-from dalearn.regular_grid import Weights, bilinear, nearest
+from dalearn.regular_grid import Weights, bilinear, distance_km, nearest
 
 HOUR = 3600
 VALUES_PER_BLOCK = 1_000_000
@@ -70,7 +70,7 @@ def plan_forcing(
     if points.grid is not None:
         weights = bilinear(source.label, points.grid, cells.latitude, cells.longitude)
     else:
-        weights, distance = nearest(points.latitude, points.longitude, cells.latitude, cells.longitude)
+        weights, distance = _points_of_cells(points, cells)
         if (distance > POINT_TOLERANCE_KM).any():
             cell = int(np.argmax(distance))
             raise InputError(
@@ -190,6 +190,20 @@ def _joined_wind(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     speed = np.hypot(east, north)
     direction = np.where(speed > CALM, np.rad2deg(np.arctan2(-east, -north)) % 360.0, 0.0)
     return {**values, "Wind": speed, "Wind_DIR": direction.astype(np.float32)}
+
+
+def _points_of_cells(points: Points, cells: Cells) -> tuple[Weights, np.ndarray]:
+    """The point of each cell and how far away it is in km.
+
+    Points in the order of the cells stay in it, since several may lie at one place (bands of altitude); else the
+    nearest one counts.
+    """
+    if len(points.latitude) == len(cells.latitude):
+        apart = distance_km(points.latitude, points.longitude, cells.latitude, cells.longitude)
+        if (apart <= POINT_TOLERANCE_KM).all():
+            order = np.arange(len(apart))[None]
+            return Weights(order, np.ones(order.shape)), apart
+    return nearest(points.latitude, points.longitude, cells.latitude, cells.longitude)
 
 
 def _need_altitude(source: ForcingSource, whose: str, altitude: np.ndarray, mend: str) -> None:
