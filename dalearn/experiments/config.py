@@ -131,7 +131,9 @@ class Config:
         for name in ("surface", "forcing"):
             section = getattr(self, name)
             if name in self.made():
-                if section is not None and (section.path is not None or name == "surface"):
+                if section is not None and (
+                    name == "surface" or _product_of(section.path or "FORCING.nc") != "FORCING"
+                ):
                     raise InputError(f"{name}.path: prepare makes it; leave it out, or leave out prepare.{name}")
             elif self.twin is None and section is None:
                 raise InputError(f"key {name} is missing; add it (or twin, or prepare.{name}, to make it)")
@@ -143,7 +145,7 @@ class Config:
                 observation.path = f"{observation.name}.nc"
             if observation.path is None:
                 raise InputError(f"observations.{observation.name}.path is missing; add it")
-            product = products.get(observation.path.removesuffix(".nc"))
+            product = products.get(_product_of(observation.path))
             if product is not None and product.quantity != observation.quantity:
                 raise InputError(
                     f"observations.{observation.name}.quantity: {observation.quantity}, but "
@@ -237,10 +239,12 @@ def load_config(path: Path, *, run_directory: str | None = None) -> Config:
 def _make_paths_absolute(config: Config, base: Path) -> None:
     """Paths of files below ``base``, those of files that the run makes below its ``inputs``."""
     inputs = config.run_path() / "inputs"
-    made = {f"{product.name}.nc" for product in config.prepare.observations} if config.prepare else set()
+    made = {product.name for product in config.prepare.observations} if config.prepare else set()
     for section in (config.surface, config.forcing, *config.observations):
         if section is not None and section.path is not None:
-            here = inputs if config.twin is not None or section.path in made else base
+            if _product_of(section.path) in made:
+                section.path = str(inputs / Path(section.path).name)
+            here = inputs if config.twin is not None else base
             section.path = str((here / Path(section.path).expanduser()).resolve())
     if config.prepare is None:
         return
@@ -257,6 +261,13 @@ def _make_paths_absolute(config: Config, base: Path) -> None:
     for observed in config.prepare.observations:
         if observed.land_cover is not None:
             observed.land_cover = str((base / Path(observed.land_cover).expanduser()).resolve())
+
+
+def _product_of(path: str) -> str:
+    """Which product a path means: ``SSM`` for ``SSM.nc``, and for ``.../inputs/SSM.nc`` of a resolved configuration."""
+    place = Path(path)
+    own = len(place.parts) == 1 or place.parent.name == "inputs"
+    return place.name.removesuffix(".nc") if own and place.suffix == ".nc" else ""
 
 
 def _shortwave_of(source: PrepareForcingConfig) -> Literal["linear", "zenith"]:

@@ -12,7 +12,7 @@ from dalearn.forcing.altitude import correct_altitude
 from dalearn.forcing.checks import check_values
 from dalearn.forcing.partition import mean_cosine, snow_share, split_shortwave, sun_distance_factor
 from dalearn.forcing.source import ForcingSource, Points
-from dalearn.forcing.writer import forcing_file
+from dalearn.forcing.writer import forcing_file, rows_per_chunk
 from dalearn.regular_grid import Weights, bilinear, distance_km, nearest
 
 HOUR = 3600
@@ -113,7 +113,9 @@ def write_plan(
     """
     source, first = plan.source, plan.rows.start
     count = plan.rows.stop - first
-    length = max(1, min(count, VALUES_PER_BLOCK // max(len(plan.weights.index[0]), len(source.points.latitude), 1)))
+    cells, nodes = len(plan.cells.latitude), len(source.points.latitude)
+    chunk = rows_per_chunk(count, cells)
+    length = max(VALUES_PER_BLOCK // max(cells, nodes) // chunk, 1) * chunk
     ignored = _never_defined(plan)
     records = _block(plan, slice(first, min(first + length, plan.rows.stop)), ignored)
     with forcing_file(

@@ -23,6 +23,11 @@ _STATIC = {
 Write = Callable[[int, Mapping[str, np.ndarray]], None]
 
 
+def rows_per_chunk(record_count: int, cells: int) -> int:
+    """Records that lie together in the file; blocks of a multiple of them are written fastest."""
+    return max(1, min(record_count, VALUES_PER_CHUNK // max(cells, 1)))
+
+
 @contextmanager
 def forcing_file(
     path: Path | str,
@@ -53,7 +58,7 @@ def forcing_file(
         for name, (field, units, long_name) in _STATIC.items():
             described = {"units": units, "long_name": long_name}
             create_variable(dataset, name, DIMENSIONS[1:], "f8", attributes=described)[:] = static[field]
-        rows = max(1, min(record_count, VALUES_PER_CHUNK // max(cells, 1)))
+        rows = rows_per_chunk(record_count, cells)
         for name in names:
             create_variable(
                 dataset, name, DIMENSIONS, attributes={"coordinates": "LAT LON"}, chunks=(rows, max(cells, 1))

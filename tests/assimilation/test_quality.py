@@ -41,6 +41,19 @@ def test_a_quantity_without_range_is_only_checked_against_the_departure():
     assert codes([500.0, -9999.0, 1300.0], quantities=("VOD",)) == ["ASSIMILATED", "DEPARTURE", "DEPARTURE"]
 
 
+def test_range_is_that_of_the_units():
+    """An operator trained on % of saturation is compared with % of saturation."""
+    observed = torch.tensor([[45.0, 101.0, -0.5]], dtype=torch.float64)
+    rest = torch.zeros(3, dtype=torch.bool), torch.ones(1, 3, dtype=torch.bool)
+
+    def flags(units):
+        code = check_observations(SSM, observed, torch.full_like(observed, 40.0), *rest, units=units)
+        return [Rejection(int(value)).name for value in code[0]]
+
+    assert flags(["%"]) == ["ASSIMILATED", "OUT_OF_RANGE", "OUT_OF_RANGE"]
+    assert flags(["m3 m-3"]) == flags(None) == ["OUT_OF_RANGE"] * 3
+
+
 def test_departure_threshold():
     assert codes([0.25, 0.31, 0.05], maximum_departure={"SSM": 0.1}) == ["ASSIMILATED", "DEPARTURE", "DEPARTURE"]
     assert codes([0.25], equivalent=float("nan")) == ["DEPARTURE"]

@@ -195,7 +195,7 @@ def test_a_kill_while_writing_leaves_no_file(site: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("sections", "words"),
     [
-        ({"forcing": {"path": "FORCING.nc"}}, "forcing.path: prepare makes it"),
+        ({"forcing": {"path": "my/FORCING.nc"}}, "forcing.path: prepare makes it"),
         ({"open_loop": {"start": "2016-06-01", "end": "2016-07-01"}}, "is not inside the forcing to be made"),
         ({"surface": {"path": "map.nc", "cells": []}}, "map.nc"),
         ({"observations": [{"name": "SSM", "quantity": "SSM"}]}, r"observations\.SSM\.path is missing"),
@@ -205,6 +205,18 @@ def test_contradictions(sections: dict[str, Any], words: str, site: Path) -> Non
     with pytest.raises(InputError, match=words):
         pipeline(edit(site, **sections)).run(["inputs"])
     assert not (site.parent / "run").exists()
+
+
+def test_the_resolved_configuration_can_be_run(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """config.yaml of a run directory says the same, there and for another directory."""
+    observing(site, monkeypatch)
+    pipeline(site).run(["inputs"])
+    resolved = site.parent / "run" / "config.yaml"
+    assert Pipeline(load_config(resolved, run_directory=str(site.parent / "run")), ["test"]).is_done("inputs")
+    other = load_config(resolved, run_directory=str(site.parent / "other"))
+    assert other.forcing is not None
+    paths = [other.forcing.path, *(observation.path for observation in other.observations)]
+    assert {str(Path(path or "").parent) for path in paths} == {str(site.parent / "other" / "inputs")}
 
 
 def test_maps_cannot_be_made_yet(site: Path) -> None:
