@@ -206,7 +206,7 @@ def test_altitude_correction(tmp_path: Path) -> None:
 
 def test_altitude_from_geopotential_on_a_grid_of_its_own(tmp_path: Path) -> None:
     with netCDF4.Dataset(tmp_path / "z.nc", "w") as file:
-        for name, axis in (("latitude", [45.0, 44.0, 43.0]), ("longitude", [359.0, 360.0, 361.0])):
+        for name, axis in (("latitude", [45.0, 44.0, 43.0]), ("longitude", [-1.0, 0.0, 1.0])):
             file.createDimension(name, 3)
             file.createVariable(name, "f8", (name,))[:] = axis
         file.createDimension("time", 1)
