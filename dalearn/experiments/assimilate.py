@@ -59,7 +59,10 @@ def run_assimilation(setup: Setup, directory: RunDirectory) -> list[Path]:
     }
     path = directory / "analysis.nc"
     title = file_attributes(f"analyses of {setup.config.name}")
-    write_analysis(path, setup.surface, ends, blocks, equivalents, operators, section.filter.control, title)
+    control = dict.fromkeys(
+        name for experiment in section.experiments for name in section.filter_of(experiment).control
+    )
+    write_analysis(path, setup.surface, ends, blocks, equivalents, operators, list(control), title)
     return [path, *(_final_state(directory, experiment.name) for experiment in section.experiments)]
 
 
@@ -96,7 +99,7 @@ def _run_experiment(
             windows,
             [operators[quantity] for quantity in observations.quantities],
             observations.value[done:],
-            section.filter,
+            section.filter_of(experiment),
             observation_errors=observations.error[done:],
             on_window=writer.window,
         )

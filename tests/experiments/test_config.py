@@ -105,6 +105,30 @@ def test_one_error_of_one_quantity_leaves_the_others_published(tmp_path: Path) -
     assert assimilation.filter.observation_error["LAI"].relative_to == "observation"
 
 
+def test_one_background_error_leaves_the_others_published(tmp_path: Path) -> None:
+    content = changed("assimilation.filter", {"background": {"soil_moisture": {"WG2": 0.1}}})
+    assimilation = load_config(write(tmp_path, content)).assimilation
+    assert assimilation is not None
+    assert assimilation.filter.background.soil_moisture == {"WG2": 0.1} | {f"WG{layer}": 0.2 for layer in range(3, 9)}
+
+
+def test_an_experiment_may_change_the_filter(tmp_path: Path) -> None:
+    content = changed("assimilation.filter", {"background": {"leaf_area_index": 0.3}})
+    own = {"scheme": "smoother", "background": {"correlation_length": 0.2}}
+    first = content["assimilation"]["experiments"][0]
+    content["assimilation"]["experiments"] = [first, {**first, "name": "other", "filter": own}]
+    assimilation = load_config(write(tmp_path, content)).assimilation
+    assert assimilation is not None
+    plain_filter, other = (assimilation.filter_of(experiment) for experiment in assimilation.experiments)
+    assert plain_filter == assimilation.filter
+    assert (other.scheme, other.background.correlation_length, other.background.leaf_area_index) == (
+        "smoother",
+        0.2,
+        0.3,
+    )
+    assert other.observation_error == plain_filter.observation_error
+
+
 def test_resolved_configuration_reads_back_as_itself(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, SITE))
     again = build(Config, yaml.safe_load(yaml.safe_dump(plain(config))))
@@ -135,7 +159,25 @@ def test_windows_lie_inside_the_period(tmp_path: Path, hour: int, first: str, la
     assert (starts[0], starts[-1], len(starts)) == (np.datetime64(first), np.datetime64(last), count)
 
 
+def experiment_filter(settings: dict[str, Any]) -> dict[str, Any]:
+    content = copy.deepcopy(SITE)
+    content["assimilation"]["experiments"][0]["filter"] = settings
+    return content
+
+
 MISTAKES = {
+    "unknown key of an experiment's filter": (
+        experiment_filter({"schem": "ekf"}),
+        "unknown key assimilation.experiments.EKF.filter.schem; did you mean",
+    ),
+    "unknown scheme": (
+        experiment_filter({"scheme": "magic"}),
+        "assimilation.experiments.EKF.filter.scheme: expected one of sekf, smoother, end_of_window, ekf",
+    ),
+    "negative correlation length": (
+        changed("assimilation.filter", {"background": {"correlation_length": -0.2}}),
+        "correlation_length: -0.2 is not positive",
+    ),
     "unknown section": (changed("trainin", {}), "unknown key trainin; did you mean training?"),
     "unknown key": (changed("training.seed", 3), "unknown key training.seed; did you mean training.seeds?"),
     "unknown nested key": (
