@@ -33,6 +33,7 @@ from dalearn.assimilation.limits import within_bounds
 from dalearn.assimilation.record import Recorder, WindowRecord
 from dalearn.assimilation.scheme import FilterState
 from dalearn.assimilation.settings import FilterSettings
+from dalearn.assimilation.square_root import mean_over_members
 from dalearn.errors import InputError
 from dalearn.grid import Grid
 from dalearn.land.state import LandState
@@ -135,7 +136,7 @@ class EnsembleSquareRootFilter:
         """The mean of the operators on the analysed members; before the window end, where there are none, to first
         order."""
         states = [members] * len(self.operators)
-        y = ensemble_equivalents(self.operators, self.grid, states, self.count)[1].mean(dim=0)
+        y = mean_over_members(ensemble_equivalents(self.operators, self.grid, states, self.count)[1])
         if self.steps is None:
             return y
         at_end = torch.tensor([step == window_length for step in self.steps], device=y.device).unsqueeze(-1)

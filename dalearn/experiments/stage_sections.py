@@ -100,6 +100,8 @@ class AssimilationConfig:
             raise InputError("assimilation.experiments: none given; add one, or leave the section out")
         errors = {**published_observation_errors(), **self.filter.observation_error}
         self.filter = replace(self.filter, observation_error=errors)
+        if self.filter.scheme == "ensrf":
+            self.filter.ensemble.check(self.filter.control_vector)
 
 
 @dataclass(kw_only=True)
