@@ -315,7 +315,7 @@ def test_not_finite_is_named(run):
 
 
 def test_bad_set_ups(run):
-    with pytest.raises(InputError, match="ensemble.members is 1"):
+    with pytest.raises(InputError, match=r"ensemble\.members is 1"):
         cycle(run, ensrf(ensemble=EnsembleSettings(members=1)))
     _, _, states = cycle(run, ensrf(), windows=slice(0, 1))
     with pytest.raises(InputError, match="the state holds 36 columns, not those of 4 members with 6 each"):
