@@ -122,8 +122,7 @@ class EnsembleSquareRootFilter:
         """All members over the window, in one batch."""
         forcing = window
         if self.ensemble.precipitation > 0:
-            sigma = self.ensemble.precipitation
-            factor = torch.exp(sigma * self.source.of_precipitation(window) - 0.5 * sigma**2)
+            factor = self.source.precipitation_factor(window)
             factor = factor[:, self.grid.cell_of_column].flatten().to(start.leaf_area_index)
             forcing = PerturbedPrecipitation(window, factor)
         steps = self.steps or [len(window)] * len(self.operators)

@@ -61,15 +61,16 @@ class NoiseSource:
         self.members = torch.arange(settings.members, device=device).unsqueeze(-1)
         numbers = [0 if name == "LAI" else control.layer(name) + 1 for name in control.names]
         self.variables = torch.tensor(numbers, device=device)[:, None, None]
-        self.seed = settings.seed
+        self.seed, self.sigma = settings.seed, settings.precipitation
 
     def of_control(self, window: Window) -> Tensor:
         """``(control, member, column)`` float64."""
         return standard_normal(extend_key(self.columns, *self._words(window), self.variables, self.members))
 
-    def of_precipitation(self, window: Window) -> Tensor:
-        """``(member, cell)`` float64."""
-        return standard_normal(extend_key(self.cells, *self._words(window), PRECIPITATION, self.members))
+    def precipitation_factor(self, window: Window) -> Tensor:
+        """exp(sigma N(0, 1) - sigma^2 / 2), ``(member, cell)`` float64."""
+        draws = standard_normal(extend_key(self.cells, *self._words(window), PRECIPITATION, self.members))
+        return torch.exp(self.sigma * draws - 0.5 * self.sigma**2)
 
     def _words(self, window: Window) -> tuple[int, int]:
         return self.seed, int(window.times[-1].astype("datetime64[s]").astype(np.int64))

@@ -180,6 +180,53 @@ def test_noise_moves_biomass_in_proportion(run):
     torch.testing.assert_close(ratio, torch.full_like(ratio, 0.07), rtol=0.02, atol=0)
 
 
+def test_noise_adds_up_along_its_correlation(run, toy):
+    """A land surface that stays as it is shows eq. 18: x moves by W s q, and q is what the state carries."""
+
+    class Still(toy.model):
+        def with_parameters(self, parameters):
+            return Still(parameters)
+
+        def step(self, state, forcing, first_of_day):
+            return state, super().step(state, forcing, first_of_day)[1]
+
+    run.model = Still(run.parameters)
+    starts = [np.datetime64("2015-06-01T09:00") + np.timedelta64(12 * number, "h") for number in range(3)]
+    run.windows = [toy.window(3, steps=12, start=str(start)) for start in starts]
+    days, phi = 0.5, 1 / (1 + 0.5 / 3)
+    for initial, first in (("noise", 0.02 * 0.0875), ("background", 0.2 * 0.0875)):
+        ensemble = EnsembleSettings(members=40, initial_spread=initial)
+        _, _, states = cycle(run, ensrf(ensemble=ensemble), windows=slice(0, 3), observations=False)
+        row = 3  # WG4
+        before = torch.cat([run.state.soil_moisture[row]] * 40)
+        for number, state in enumerate(states):
+            size = first if number == 0 else days * 0.02 * 0.0875
+            torch.testing.assert_close(state.ensemble.soil_moisture[row] - before, size * state.noise[row])
+            before = state.ensemble.soil_moisture[row]
+        q = torch.stack([state.noise for state in states])
+        assert abs(q.var() - 1) < 0.06
+        assert abs((q[1] * q[0]).mean() - phi) < 0.06
+        assert abs((q[2] * q[0]).mean() - phi**2) < 0.06
+    white = EnsembleSettings(members=40, correlation_time=0.0)
+    _, _, states = cycle(run, ensrf(ensemble=white), windows=slice(0, 2), observations=False)
+    moved = states[1].ensemble.soil_moisture[row] - states[0].ensemble.soil_moisture[row]
+    torch.testing.assert_close(moved, 0.02 * 0.0875 * states[1].noise[row])
+    assert abs((states[1].noise * states[0].noise).mean()) < 0.08
+
+
+@pytest.mark.parametrize(("choice", "ratio"), [("model", 0.07), ("surfex", 0.06771856)])
+def test_leaf_biomass_follows_the_increment_of_every_member(run, choice, ratio):
+    settings = ensrf(leaf_biomass=choice)
+    run.observed[0, 1] = 2.5
+    _, _, (state,) = cycle(run, settings, windows=slice(0, 1))
+    _, _, (forecast,) = cycle(run, settings, windows=slice(0, 1), observations=False)
+    moved = state.ensemble.leaf_area_index - forecast.ensemble.leaf_area_index
+    gained = state.ensemble.leaf_biomass - forecast.ensemble.leaf_biomass
+    crop = slice(0, None, 6)
+    assert moved[crop].abs().min() > 1e-4
+    torch.testing.assert_close(gained[crop], ratio * moved[crop])
+
+
 @pytest.mark.parametrize("precipitation", [0.0, 0.5])
 @pytest.mark.parametrize("stop", [1, 2, 3])
 def test_restart_is_bit_identical(run, toy, stop, precipitation):

@@ -66,8 +66,10 @@ def test_draws_follow_the_place_and_not_the_order(toy):
     assert draws.shape == (8, 3, 6)
     other = NoiseSource(part, ControlVector(("WG4", "LAI")), EnsembleSettings(members=5))
     assert torch.equal(other.of_control(window)[:, :3], draws[[3, 0]][..., [3, 4, 5, 0, 1]])
-    rain = NoiseSource(grid, CONTROL, EnsembleSettings(members=3)).of_precipitation(window)
-    assert torch.equal(other.of_precipitation(window)[:3], rain[:, [2, 0]])
+    wet = EnsembleSettings(members=3, precipitation=0.4)
+    rain = NoiseSource(grid, CONTROL, wet).precipitation_factor(window)
+    wetter = NoiseSource(part, CONTROL, dataclasses.replace(wet, members=5)).precipitation_factor(window)
+    assert torch.equal(wetter[:3], rain[:, [2, 0]])
     later = toy.window(3, start="2015-06-02T09:00")
     for changed in (
         NoiseSource(grid, CONTROL, EnsembleSettings(members=3)).of_control(later),
@@ -136,6 +138,16 @@ def test_precipitation_factor(toy):
     plain, wet = window.forcing(5, columns), changed.forcing(5, columns)
     assert torch.equal(wet.rainfall, factor * plain.rainfall)
     assert torch.equal(wet.air_temperature, plain.air_temperature)
+
+
+def test_precipitation_keeps_its_mean(toy):
+    grid = toy.grid([[7], [7]], [[1.0], [1.0]])
+    settings = EnsembleSettings(members=20000, precipitation=0.5)
+    factor = NoiseSource(grid, CONTROL, settings).precipitation_factor(toy.window(2))
+    variance = torch.tensor(0.5**2).exp().item() - 1
+    assert factor.min() > 0
+    assert abs(factor.mean() - 1) < 4 * (variance / 40000) ** 0.5
+    assert abs(factor.log().std() - 0.5) < 0.01
 
 
 def test_length_of_a_window(toy):
