@@ -17,10 +17,15 @@ class FilterState:
     Attributes:
         land: the analysed land state.
         covariance: of its errors, (n, n, cell), where the scheme carries it on.
+        ensemble: the analysed members, where the scheme has them, side by side along the column axis (member x
+            column); ``land`` is then their mean.
+        noise: of the members (control, member x column), standardised; none before the first window.
     """
 
     land: LandState
     covariance: Tensor | None = None
+    ensemble: LandState | None = None
+    noise: Tensor | None = None
 
 
 class Scheme(Protocol):

@@ -148,7 +148,9 @@ class Config:
                 "choose a divisor of assimilation.window_start_hour"
             )
         for experiment in assimilation.experiments:
-            if assimilation.filter_of(experiment).jacobian == "finite_differences" and self.dtype != "float64":
+            settings = assimilation.filter_of(experiment)
+            differences = settings.differentiates_windows and settings.jacobian == "finite_differences"
+            if differences and self.dtype != "float64":
                 raise InputError(
                     "dtype: finite differences need float64; change it, or assimilation.filter.jacobian to autograd"
                 )

@@ -124,6 +124,8 @@ class AssimilationConfig:
             **settings.quality.maximum_departure,
             **{f"normalised {name}": value for name, value in settings.quality.maximum_normalised_departure.items()},
         )
+        if settings.scheme == "ensrf":
+            settings.ensemble.check(settings.control_vector)
         return settings
 
 

@@ -129,6 +129,29 @@ def test_an_experiment_may_change_the_filter(tmp_path: Path) -> None:
     assert other.observation_error == plain_filter.observation_error
 
 
+def test_ensemble_of_the_filter(tmp_path: Path) -> None:
+    section = {"scheme": "ensrf", "ensemble": {"members": 30, "seed": 5, "soil_moisture": {"WG2": 0.2}}}
+    section["control"] = ["LAI", "WG2"]
+    config = load_config(write(tmp_path, changed("assimilation.filter", section)))
+    assert config.assimilation is not None
+    settings = config.assimilation.filter
+    assert settings.scheme == "ensrf"
+    assert (settings.ensemble.members, settings.ensemble.seed) == (30, 5)
+    assert settings.ensemble.soil_moisture == {"WG2": 0.2}
+    assert settings.ensemble.correlation_time == 3.0
+    assert build(Config, yaml.safe_load(yaml.safe_dump(plain(config)))) == config
+
+
+@pytest.mark.parametrize(
+    ("ensemble", "message"),
+    [({"members": 1}, "ensemble.members is 1"), ({"soil_moisture": {"WG2": 0.1}}, "noise of WG3, .* is not set")],
+)
+def test_ensemble_is_checked_before_anything_runs(tmp_path: Path, ensemble: dict[str, Any], message: str) -> None:
+    content = changed("assimilation.filter", {"scheme": "ensrf", "ensemble": ensemble})
+    with pytest.raises(InputError, match=message):
+        load_config(write(tmp_path, content))
+
+
 def test_resolved_configuration_reads_back_as_itself(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, SITE))
     again = build(Config, yaml.safe_load(yaml.safe_dump(plain(config))))
@@ -172,7 +195,7 @@ MISTAKES = {
     ),
     "unknown scheme": (
         experiment_filter({"scheme": "magic"}),
-        "assimilation.experiments.EKF.filter.scheme: expected one of sekf, smoother, end_of_window, ekf",
+        "assimilation.experiments.EKF.filter.scheme: expected one of sekf, smoother, end_of_window, ekf, ensrf",
     ),
     "negative correlation length": (
         changed("assimilation.filter", {"background": {"correlation_length": -0.2}}),
