@@ -15,7 +15,7 @@ from dalearn.assimilation.cycle import run_cycle
 from dalearn.assimilation.record import RECORDED_STATE, WindowRecord
 from dalearn.assimilation.scheme import FilterState
 from dalearn.errors import InputError
-from dalearn.experiments.analysis_file import write_analysis
+from dalearn.experiments.analysis_file import OBSERVATION_TEXTS, write_analysis
 from dalearn.experiments.blocks import Blocks
 from dalearn.experiments.equivalents import evaluate_operator, load_equivalent
 from dalearn.experiments.open_loop import DAY, state_path
@@ -25,11 +25,12 @@ from dalearn.experiments.provenance import file_attributes
 from dalearn.experiments.restart import read_state, write_state
 from dalearn.experiments.run_directory import RunDirectory
 from dalearn.experiments.setup import Setup
-from dalearn.experiments.stage_sections import AssimilationExperiment
-from dalearn.experiments.window_observations import match_windows
+from dalearn.experiments.window_observations import WindowObservations, match_windows
 from dalearn.operators import ObservationOperator
 
 logger = logging.getLogger("dalearn")
+
+OBSERVATION_ROWS = (*OBSERVATION_TEXTS, "signal", "rejected")  # fields of WindowRecord with a row per observation
 
 Arrays = dict[str, np.ndarray]
 
@@ -50,16 +51,17 @@ def run_assimilation(setup: Setup, directory: RunDirectory) -> list[Path]:
                 f"use some of {', '.join(RECORDED_STATE)}"
             )
     open_loop = OpenLoopData(directory / "open_loop.nc")
-    blocks = {
-        experiment.name: _run_experiment(setup, directory, experiment, operators, ends, open_loop)
-        for experiment in section.experiments
-    }
+    blocks, accounts = {}, {}
+    for experiment in section.experiments:
+        observations = match_windows(setup, experiment, ends, open_loop)
+        accounts[experiment.name] = observations.accounts
+        blocks[experiment.name] = _run_experiment(setup, directory, experiment.name, observations, operators, ends)
     equivalents = {
         quantity: _open_loop_equivalent(operator, open_loop, ends) for quantity, operator in operators.items()
     }
     path = directory / "analysis.nc"
     title = file_attributes(f"analyses of {setup.config.name}")
-    write_analysis(path, setup.surface, ends, blocks, equivalents, operators, section.filter.control, title)
+    write_analysis(path, setup.surface, ends, blocks, equivalents, operators, section.filter.control, title, accounts)
     return [path, *(_final_state(directory, experiment.name) for experiment in section.experiments)]
 
 
@@ -70,24 +72,23 @@ def _final_state(directory: RunDirectory, experiment: str) -> Path:
 def _run_experiment(
     setup: Setup,
     directory: RunDirectory,
-    experiment: AssimilationExperiment,
+    experiment: str,
+    observations: WindowObservations,
     operators: dict[str, ObservationOperator],
     ends: np.ndarray,
-    open_loop: OpenLoopData,
 ) -> Blocks:
     """Run what is left of one experiment; returns its blocks, complete."""
     section = setup.config.assimilation
     assert section is not None
-    observations = match_windows(setup, experiment, ends, open_loop)
-    blocks = Blocks(directory.partial("assimilate") / experiment.name)
+    blocks = Blocks(directory.partial("assimilate") / experiment)
     restart = blocks.directory / "restart.nc"
     source = restart if restart.exists() else state_path(directory, setup.window_starts[0])
     state, time, stored = read_state(source, setup.grid.column_count, dtype=setup.dtype, device=setup.device)
     done = int(stored.get("windows_done", 0))
     if done:
-        logger.info("%s: goes on from %s", experiment.name, time)
+        logger.info("%s: goes on from %s", experiment, time)
     windows = (setup.window(start, start + DAY) for start in setup.window_starts[done:])
-    with Progress(experiment.name, len(ends), "windows", done=done) as progress:
+    with Progress(experiment, len(ends), "windows", done=done) as progress:
         writer = _BlockWriter(blocks, restart, done, len(ends), section.block_days, operators, progress.update)
         end = run_cycle(
             setup.model,
@@ -100,8 +101,8 @@ def _run_experiment(
             observation_errors=observations.error[done:],
             on_window=writer.window,
         )
-    attributes = file_attributes(f"state after the last window of {experiment.name}")
-    write_state(_final_state(directory, experiment.name), end.land, ends[-1], attributes)
+    attributes = file_attributes(f"state after the last window of {experiment}")
+    write_state(_final_state(directory, experiment), end.land, ends[-1], attributes)
     return blocks
 
 
@@ -153,16 +154,14 @@ def _arrays(record: WindowRecord, operators: dict[str, ObservationOperator]) -> 
     arrays |= states["analysis"]
     arrays |= {f"{name}_forecast": values for name, values in states["forecast"].items()}
     arrays |= {f"{name}_increment": array(values) for name, values in record.increment.items()}
+    arrays["chi_square"] = array(record.chi_square)
     for quantity, operator in operators.items():
         if quantity in record.quantities:
             k = record.quantities.index(quantity)
-            arrays[f"{quantity}_observed"] = array(record.observed[k])
-            arrays[f"{quantity}_departure"] = array(record.departure[k])
-            arrays[f"{quantity}_rejected"] = array(record.rejected[k])
-            arrays[f"{quantity}_model_forecast"] = array(record.model_forecast[k])
-            arrays[f"{quantity}_model_analysis"] = array(record.model_analysis[k])
+            arrays |= {f"{quantity}_{name}": array(getattr(record, name)[k]) for name in OBSERVATION_ROWS}
             for row, name in enumerate(record.control):
                 arrays[f"jacobian_{quantity}_{name}"] = array(record.jacobian[k, row])
+                arrays[f"gain_{quantity}_{name}"] = array(record.gain[k, row])
         else:
             for when, means in states.items():
                 predictors = np.stack([means[name] for name in operator.predictors], axis=-1)

@@ -17,12 +17,28 @@ logger = logging.getLogger("dalearn")
 
 
 @dataclass(frozen=True)
+class ObservationAccount:
+    """What became of one set of observations of ``quantity`` before the filter.
+
+    ``counts``: how many were ``read``, how many of them were ``matched`` to a window, and how many were left out, by
+    reason; the last two add up to the first.
+    """
+
+    quantity: str
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True)
 class WindowObservations:
-    """``value`` and ``error`` (window, observation, cell), NaN = missing, in the order of ``quantities``."""
+    """``value`` and ``error`` (window, observation, cell), NaN = missing, in the order of ``quantities``.
+
+    ``accounts`` by name of the observations.
+    """
 
     quantities: tuple[str, ...]
     value: Tensor
     error: Tensor
+    accounts: dict[str, ObservationAccount]
 
 
 def match_windows(
@@ -36,13 +52,15 @@ def match_windows(
     assert section is not None
     tolerance = np.timedelta64(round(section.tolerance_hours * 3600), "s")
     quantities, values, errors = [], [], []
+    accounts = {}
     for name in experiment.observations:
         observations = read_rescaled(setup, name, open_loop)
         matched = match_observations(observations, ends, tolerance, "nearest")
         account = ", ".join(f"{number} {reason}" for reason, number in matched.counts.items() if number)
         logger.info("%s: %s: %s", experiment.name, name, account)
+        accounts[name] = ObservationAccount(observations.quantity, matched.counts)
         quantities.append(observations.quantity)
         values.append(matched.value)
         errors.append(matched.error)
     stacked = (torch.from_numpy(np.stack(arrays, axis=1)) for arrays in (values, errors))
-    return WindowObservations(tuple(quantities), *stacked)
+    return WindowObservations(tuple(quantities), *stacked, accounts)
