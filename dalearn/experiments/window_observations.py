@@ -62,5 +62,5 @@ def match_windows(
         quantities.append(observations.quantity)
         values.append(matched.value)
         errors.append(matched.error)
-    stacked = (torch.from_numpy(np.stack(arrays, axis=1)) for arrays in (values, errors))
-    return WindowObservations(tuple(quantities), *stacked, accounts)
+    value, error = (torch.from_numpy(np.stack(arrays, axis=1)) for arrays in (values, errors))
+    return WindowObservations(tuple(quantities), value, error, accounts)
