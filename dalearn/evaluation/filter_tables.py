@@ -61,23 +61,21 @@ def filter_diagnostics(run: RunData, quantities: Sequence[str], settings: ScoreS
             if square is not None:
                 row |= ratio_with_interval(CHI_SQUARE, square, np.ones_like(square), run.time, settings)
             rows.append(row | signal_statistics(departures))
-        if len(known) > 1:
+        chi_square = run.of_experiment("chi_square", experiment)
+        if len(known) > 1 and chi_square is not None:
             names: dict[str, object] = {"experiment": experiment, "quantity": ALL, "units": ""}
-            rows.append(names | _together(run, experiment, known, settings))
+            rows.append(names | _together(chi_square, list(known.values()), run.time, settings))
     return pd.DataFrame(rows)
 
 
-def _together(run: RunData, experiment: str, known: dict[str, Departures], settings: ScoreSettings) -> dict[str, float]:
-    number = sum(np.isfinite(departures.departure).astype(np.float64) for departures in known.values())
-    row: dict[str, float] = {"number": int(np.sum(number))}
-    chi_square = run.of_experiment("chi_square", experiment)
-    if chi_square is not None:
-        row |= ratio_with_interval(CHI_SQUARE, chi_square, np.asarray(number), run.time, settings)
-    signals = [departures.signal for departures in known.values() if departures.signal is not None]
-    if signals:
-        row[SIGNAL] = float(sum(np.nansum(values) for values in signals))
-        row[SIGNAL_PER_OBSERVATION] = row[SIGNAL] / row["number"]
-    return row
+def _together(
+    chi_square: np.ndarray, known: Sequence[Departures], time: np.ndarray, settings: ScoreSettings
+) -> dict[str, float]:
+    number = np.stack([np.isfinite(departures.departure) for departures in known]).sum(axis=0).astype(np.float64)
+    row = {"number": int(number.sum()), **ratio_with_interval(CHI_SQUARE, chi_square, number, time, settings)}
+    signals = [departures.signal for departures in known if departures.signal is not None]
+    total = float(sum(np.nansum(values) for values in signals))
+    return row | {SIGNAL: total, SIGNAL_PER_OBSERVATION: total / row["number"]}
 
 
 def monthly_diagnostics(run: RunData, quantities: Sequence[str]) -> pd.DataFrame:
