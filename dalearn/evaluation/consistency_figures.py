@@ -48,17 +48,17 @@ def draw_consistency_by_month(table: pd.DataFrame, title: str) -> Figure:
         (CHI_SQUARE, "χ² per observation"),
         (SIGNAL_PER_OBSERVATION, "degrees of freedom for signal per observation"),
     )
-    for axes, (column, label) in zip(axes_row, panels, strict=True):
+    for axes, (column, of_axis) in zip(axes_row, panels, strict=True):
         for (experiment, quantity), part in table.groupby(["experiment", "quantity"], sort=False):
             values = np.full(12, np.nan)
             values[part["month"].to_numpy() - 1] = part[column]
             kind = quantities.index(quantity)
             label = f"{experiment}: {quantity_label(quantity)}"
-            style = {"marker": _MARKERS[kind % len(_MARKERS)], "linestyle": _LINES[kind % len(_LINES)]}
             axes.plot(
-                range(12), values, color=run_colour(experiment, experiments), label=label, markersize=4, **style
+                range(12), values, color=run_colour(experiment, experiments), label=label, markersize=4,
+                marker=_MARKERS[kind % len(_MARKERS)], linestyle=_LINES[kind % len(_LINES)],
             )  # fmt: skip
-        axes.set_ylabel(label)
+        axes.set_ylabel(of_axis)
         axes.set_xticks(range(12), MONTH_LETTERS)
         axes.set_xlim(-0.5, 11.5)
         axes.set_ylim(0, axes.get_ylim()[1])
