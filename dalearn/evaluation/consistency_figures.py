@@ -32,8 +32,10 @@ def draw_gain(
     panels = []
     for letter, name in zip("abcdefgh", names, strict=False):
         depth = f", {LAYER_DEPTHS[name]}" if name in LAYER_DEPTHS else ""
-        label = _label(name, name, quantity, units)
-        panels.append(MapPanel(f"{letter}) {name}{depth}", _mean_of_cells(gains[name]), label, diverging=True))
+        scale, text = (1e3, "10⁻³ ") if depth else (1.0, "")  # the numbers below a colour bar have to be short
+        label = _label(name, name, quantity, units, text)
+        values = scale * _mean_of_cells(gains[name])
+        panels.append(MapPanel(f"{letter}) {name}{depth}", values, label, diverging=True))
     return draw_maps(panels, cells)
 
 
@@ -46,7 +48,7 @@ def draw_consistency_by_month(table: pd.DataFrame, title: str) -> Figure:
     quantities = list(dict.fromkeys(table["quantity"]))
     panels = (
         (CHI_SQUARE, "χ² per observation"),
-        (SIGNAL_PER_OBSERVATION, "degrees of freedom for signal per observation"),
+        (SIGNAL_PER_OBSERVATION, "degrees of freedom for signal\nper observation"),
     )
     for axes, (column, of_axis) in zip(axes_row, panels, strict=True):
         for (experiment, quantity), part in table.groupby(["experiment", "quantity"], sort=False):
@@ -71,8 +73,8 @@ def draw_consistency_by_month(table: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def _label(name: str, of_units: str, quantity: str, units: str) -> str:
-    return with_units(f"K of {name} for {quantity_label(quantity)}", f"{VARIABLES[of_units].units} per {units}")
+def _label(name: str, of_units: str, quantity: str, units: str, scale: str = "") -> str:
+    return with_units(f"K of {name} for {quantity_label(quantity)}", f"{scale}{VARIABLES[of_units].units} per {units}")
 
 
 def _mean_of_cells(values: np.ndarray) -> np.ndarray:

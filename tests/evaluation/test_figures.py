@@ -169,7 +169,10 @@ def test_figures_of_consistency_and_gain(grid_cells, tmp_path):
     figure = draw_gain(gains, TIME, "sigma0", "dB", grid_cells, "title")
     panels = [axes.get_title(loc="left") for axes in figure.axes[:4]]
     assert panels == ["a) LAI", "b) WG2, 1-4 cm", "c) WG4, 10-20 cm", "d) WG6, 40-60 cm"]
-    assert "m³ m⁻³ per dB" in figure.axes[-1].get_xlabel()
+    assert "(m² m⁻² per dB)" in figure.axes[4].get_xlabel()
+    assert "(10⁻³ m³ m⁻³ per dB)" in figure.axes[5].get_xlabel()
+    (squares,) = [drawn for drawn in figure.axes[1].collections if isinstance(drawn, PolyCollection)]
+    assert np.asarray(squares.get_array()) == pytest.approx(1e3 * gains["WG2"].mean(axis=0))
     assert_written(figure, tmp_path / "figure.png")
     single = {name: field[:, :1] for name, field in gains.items() if name in ("LAI", "WG2")}
     figure = draw_gain(single, TIME, "LAI", "m2 m-2", Cells([43.0], [1.0], ["SFL"], ["crops"]), "title")
@@ -182,7 +185,7 @@ def test_figures_of_consistency_and_gain(grid_cells, tmp_path):
     )  # fmt: skip
     figure = draw_consistency_by_month(table, "title")
     assert [axes.get_ylabel() for axes in figure.axes] == [
-        "χ² per observation", "degrees of freedom for signal per observation"
+        "χ² per observation", "degrees of freedom for signal\nper observation"
     ]  # fmt: skip
     lines = figure.axes[0].get_lines()[:3]
     assert [np.flatnonzero(np.isfinite(line.get_ydata())).tolist() for line in lines] == [[0], [11], [2]]
