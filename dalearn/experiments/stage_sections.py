@@ -1,6 +1,7 @@
 """The sections of a configuration file on training, assimilation and evaluation; see ``sections``."""
 
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 from dalearn.assimilation.covariance import BackgroundErrorSettings, published_observation_errors
@@ -83,7 +84,8 @@ class AssimilationConfig:
         start, end: the windows lie between them.
         window_start_hour: UTC hour at which the 24 h windows begin and end.
         experiments: what each assimilates; all start from the open loop.
-        tolerance_hours: an observation counts for a window when it is so close to the window end.
+        observation_hours: hours after the window start, the last one 24, at which observations are taken as valid.
+        tolerance_hours: an observation counts when it is so close to one of these hours.
         filter: see ``FilterSettings``; errors that are not given keep their published values.
         block_days: so many windows are lost at most when the run is killed.
     """
@@ -92,6 +94,7 @@ class AssimilationConfig:
     end: str
     experiments: list[AssimilationExperiment]
     window_start_hour: int = 9
+    observation_hours: list[int] = field(default_factory=lambda: [24])
     tolerance_hours: float = 3.0
     filter: FilterSettings = field(default_factory=FilterSettings)
     block_days: int = 20
@@ -102,6 +105,7 @@ class AssimilationConfig:
             raise InputError(f"assimilation.window_start_hour: {self.window_start_hour} is not an hour, 0..23")
         if not 0 < self.tolerance_hours <= 12:
             raise InputError(f"assimilation.tolerance_hours: {self.tolerance_hours} is not in 0..12")
+        self._check_observation_hours()
         check_positive("assimilation", block_days=self.block_days)
         check_unique("assimilation.experiments", [experiment.name for experiment in self.experiments])
         if not self.experiments:
@@ -112,6 +116,20 @@ class AssimilationConfig:
         self.filter = replace(self.filter, observation_error=errors, background=background)
         for experiment in self.experiments:
             self.filter_of(experiment)
+
+    def _check_observation_hours(self) -> None:
+        hours = self.observation_hours
+        if not hours or hours[-1] != 24 or hours[0] < 1 or any(a >= b for a, b in pairwise(hours)):
+            raise InputError(
+                f"assimilation.observation_hours: {hours} are not ascending hours of the window, 1..24, that end with "
+                "24: observations at the window end are those that are scored"
+            )
+        apart = min((b - a for a, b in pairwise([hours[-1] - 24, *hours])), default=24)
+        if self.tolerance_hours > apart / 2:
+            raise InputError(
+                f"assimilation.tolerance_hours: {self.tolerance_hours:g} is more than half of the {apart} h between "
+                "two observation hours; lower it"
+            )
 
     def filter_of(self, experiment: AssimilationExperiment) -> FilterSettings:
         """The settings of ``experiment``: those of ``assimilation.filter`` with its own on top."""
@@ -124,6 +142,11 @@ class AssimilationConfig:
             **settings.quality.maximum_departure,
             **{f"normalised {name}": value for name, value in settings.quality.maximum_normalised_departure.items()},
         )
+        if len(self.observation_hours) > 1 and settings.scheme in ("end_of_window", "ekf"):
+            raise InputError(
+                f"{where}.scheme: {settings.scheme} observes at the window end only; set observation_hours to [24] or "
+                "the scheme to sekf, smoother or ensrf"
+            )
         if settings.scheme == "ensrf":
             settings.ensemble.check(settings.control_vector)
         return settings

@@ -197,6 +197,17 @@ MISTAKES = {
         experiment_filter({"scheme": "magic"}),
         "assimilation.experiments.EKF.filter.scheme: expected one of sekf, smoother, end_of_window, ekf, ensrf",
     ),
+    "hours that do not end with the window": (
+        changed("assimilation.observation_hours", [6, 12]), "[6, 12] are not ascending hours of the window"
+    ),
+    "hours closer than the tolerance": (
+        changed("assimilation.observation_hours", [22, 24]), "3 is more than half of the 2 h between"
+    ),
+    "hours that the scheme cannot observe": (
+        {**(hours := changed("assimilation.observation_hours", [12, 24])),
+         "assimilation": {**hours["assimilation"], "filter": {"scheme": "ekf"}}},
+        "ekf observes at the window end only",
+    ),
     "negative correlation length": (
         changed("assimilation.filter", {"background": {"correlation_length": -0.2}}),
         "correlation_length: -0.2 is not positive",
