@@ -1,15 +1,16 @@
 """The assimilation stage: every experiment from the state of the open loop, window by window.
 
-After every block of windows its record and a restart file are on disk, in this order; a later run goes on from
+After every window (``block_days``) its record and a restart file are on disk, in this order; a later run goes on from
 the restart file and gives, bit for bit, what the uninterrupted run gives.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from dalearn.assimilation.cycle import run_cycle
 from dalearn.assimilation.record import RECORDED_STATE, WindowRecord
@@ -21,7 +22,7 @@ from dalearn.experiments.open_loop import DAY, state_path
 from dalearn.experiments.open_loop_data import OpenLoopData
 from dalearn.experiments.progress import Progress
 from dalearn.experiments.provenance import file_attributes
-from dalearn.experiments.restart import read_state, write_state
+from dalearn.experiments.restart import CycleRestart, read_cycle, write_cycle, write_state
 from dalearn.experiments.run_directory import RunDirectory
 from dalearn.experiments.setup import Setup
 from dalearn.experiments.stage_sections import AssimilationExperiment
@@ -82,17 +83,17 @@ def _run_experiment(
     blocks = Blocks(directory.partial("assimilate") / experiment.name)
     restart = blocks.directory / "restart.nc"
     source = restart if restart.exists() else state_path(directory, setup.window_starts[0])
-    state, time, stored = read_state(source, setup.grid.column_count, dtype=setup.dtype, device=setup.device)
-    done = int(stored.get("windows_done", 0))
+    begin = read_cycle(source, setup.grid.column_count, dtype=setup.dtype, device=setup.device)
+    done = begin.windows_done
     if done:
-        logger.info("%s: goes on from %s", experiment.name, time)
+        logger.info("%s: goes on from %s", experiment.name, begin.time)
     windows = (setup.window(start, start + DAY) for start in setup.window_starts[done:])
     with Progress(experiment.name, len(ends), "windows", done=done) as progress:
         writer = _BlockWriter(blocks, restart, done, len(ends), section.block_days, operators, progress.update)
         state = run_cycle(
             setup.model,
             setup.grid,
-            state,
+            begin.state,
             windows,
             [operators[quantity] for quantity in observations.quantities],
             observations.value[done:],
@@ -122,15 +123,15 @@ class _BlockWriter:
         self.block_windows, self.operators, self.progress = block_windows, operators, progress
         self.rows: list[Arrays] = []
 
-    def window(self, record: WindowRecord, state: LandState) -> None:
-        """Take the record of a window and the state at its end."""
+    def window(self, record: WindowRecord, state: LandState, carried: Mapping[str, Tensor] | None = None) -> None:
+        """Take the record of a window, the state at its end and what else the next window needs."""
         self.rows.append(_arrays(record, self.operators))
         self.done += 1
         if self.done % self.block_windows == 0 or self.done == self.total:
             number = (self.done - 1) // self.block_windows
             self.blocks.write(number, {name: np.stack([row[name] for row in self.rows]) for name in self.rows[0]})
-            attributes = {**file_attributes("analysis"), "windows_done": self.done}
-            write_state(self.restart, state, record.time, attributes)
+            restart = CycleRestart(state, record.time, self.done, carried or {})
+            write_cycle(self.restart, restart, file_attributes("analysis"))
             self.rows = []
         self.progress()
 

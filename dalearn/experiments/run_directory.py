@@ -20,6 +20,9 @@ import yaml
 
 from dalearn.errors import InputError
 from dalearn.experiments import provenance
+from dalearn.files import remove_leftovers, temporary_of, write_text
+
+logger = logging.getLogger("dalearn")
 
 try:
     import fcntl
@@ -31,13 +34,6 @@ def fingerprint(*parts: Any) -> str:
     """A short hash of anything that JSON can hold."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a whole file or nothing."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text)
-    os.replace(temporary, path)
 
 
 def differences(old: Any, new: Any, prefix: str = "") -> list[str]:
@@ -67,9 +63,10 @@ class RunDirectory:
         return self.path / name
 
     def create(self) -> None:
-        """Make the directory, test that it can be written and keep other runs out of it.
+        """Make the directory, test that it can be written, keep other runs out of it and tidy up after a killed one.
 
-        Raises InputError when it cannot be written, holds something else, or is in use.
+        The lock is the operating system's: it ends with the process, however that ends.  Raises InputError when the
+        directory cannot be written, holds something else, or is in use.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -87,9 +84,22 @@ class RunDirectory:
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
+                self.close()
                 raise InputError(
                     f"{self.path}: another dalearn process is working in it; wait for it or choose --run-directory"
                 ) from error
+            except OSError as error:
+                reason = error.strerror
+                logger.warning("%s: cannot be locked (%s); start one run in it at a time", self.path, reason)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Remove what a killed run leaves and no later one needs."""
+        remove_leftovers(self.path)
+        for path in (self / "stages").glob("*.partial"):
+            record = self.stage_record(path.stem)
+            if record is not None and record["complete"]:
+                shutil.rmtree(path, ignore_errors=True)
 
     def close(self) -> None:
         """Let other runs in."""
@@ -157,8 +167,11 @@ class RunDirectory:
 
     def forget(self, stage: str) -> None:
         """Remove the record of ``stage`` and its partial files, so that it starts from the beginning."""
+        aside = temporary_of(self.partial(stage))
+        if self.partial(stage).exists():
+            os.replace(self.partial(stage), aside)  # at once: a kill must not leave some of the partial files
         (self / "stages" / f"{stage}.json").unlink(missing_ok=True)
-        shutil.rmtree(self.partial(stage), ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
 
     def partial(self, stage: str) -> Path:
         """The folder of the partial files of ``stage``."""

@@ -77,7 +77,7 @@ class AssimilationConfig:
         experiments: what each assimilates; all start from the open loop.
         tolerance_hours: an observation counts for a window when it is so close to the window end.
         filter: see ``FilterSettings``; an observation error that is not given keeps its published value.
-        block_days: so many windows are lost at most when the run is killed.
+        block_days: windows between two restart files, which are all that a killed run can lose.
     """
 
     start: str
@@ -86,7 +86,7 @@ class AssimilationConfig:
     window_start_hour: int = 9
     tolerance_hours: float = 3.0
     filter: FilterSettings = field(default_factory=FilterSettings)
-    block_days: int = 20
+    block_days: int = 1
 
     def __post_init__(self) -> None:
         check_period("assimilation", self.start, self.end)
