@@ -7,11 +7,13 @@ input has changed since, nothing is overwritten: the run stops, says what change
 another directory) is the user's decision.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,18 @@ def differences(old: Any, new: Any, prefix: str = "") -> list[str]:
 def _short(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+class _LogFile(logging.FileHandler):
+    """A log that a full disk may cut: the error that this brings elsewhere is what the user has to see."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            super().close()
 
 
 class RunDirectory:
@@ -91,6 +105,7 @@ class RunDirectory:
             except OSError as error:
                 reason = error.strerror
                 logger.warning("%s: cannot be locked (%s); start one run in it at a time", self.path, reason)
+                return
         self._tidy()
 
     def _tidy(self) -> None:
@@ -109,7 +124,7 @@ class RunDirectory:
 
     def open_log(self, logger: logging.Logger) -> logging.Handler:
         """Also write the log to ``log.txt``, after what earlier runs wrote."""
-        handler = logging.FileHandler(self / "log.txt")
+        handler = _LogFile(self / "log.txt")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
         logger.addHandler(handler)
         logger.setLevel(logging.DEBUG)
