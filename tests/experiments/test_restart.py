@@ -58,7 +58,7 @@ def test_a_cycle_begins_from_the_state_of_the_open_loop(state: LandState, tmp_pa
     write_state(tmp_path / "open_loop.nc", state, TIME, {})
     begin = read_cycle(tmp_path / "open_loop.nc", state.leaf_area_index.shape[-1])
     assert (begin.windows_done, begin.carried) == (0, {})
-    with pytest.raises(InputError, match="holds 5 columns|holds \\d+ columns"):
+    with pytest.raises(InputError, match="the surface has 999"):
         read_cycle(tmp_path / "open_loop.nc", 999)
 
 
