@@ -1,6 +1,6 @@
 """The assimilation stage: every experiment from the state of the open loop, window by window.
 
-After every block of windows its record and a restart file are on disk, in this order; a later run goes on from
+After every window (``block_days``) its record and a restart file are on disk, in this order; a later run goes on from
 the restart file and gives, bit for bit, what the uninterrupted run gives.
 """
 
@@ -13,7 +13,7 @@ import torch
 
 from dalearn.assimilation.cycle import run_cycle
 from dalearn.assimilation.record import RECORDED_STATE, WindowRecord
-from dalearn.assimilation.scheme import FilterState
+from dalearn.assimilation.scheme import FilterState, carried_tensors, filter_state
 from dalearn.errors import InputError
 from dalearn.experiments.analysis_file import OBSERVATION_TEXTS, write_analysis
 from dalearn.experiments.blocks import Blocks
@@ -22,7 +22,7 @@ from dalearn.experiments.open_loop import DAY, state_path
 from dalearn.experiments.open_loop_data import OpenLoopData
 from dalearn.experiments.progress import Progress
 from dalearn.experiments.provenance import file_attributes
-from dalearn.experiments.restart import read_state, write_state
+from dalearn.experiments.restart import CycleRestart, read_cycle, write_cycle, write_state
 from dalearn.experiments.run_directory import RunDirectory
 from dalearn.experiments.setup import Setup
 from dalearn.experiments.stage_sections import AssimilationExperiment
@@ -89,10 +89,10 @@ def _run_experiment(
     blocks = Blocks(directory.partial("assimilate") / experiment.name)
     restart = blocks.directory / "restart.nc"
     source = restart if restart.exists() else state_path(directory, setup.window_starts[0])
-    state, time, stored = read_state(source, setup.grid.column_count, dtype=setup.dtype, device=setup.device)
-    done = int(stored.get("windows_done", 0))
+    begin = read_cycle(source, setup.grid.column_count, dtype=setup.dtype, device=setup.device)
+    done = begin.windows_done
     if done:
-        logger.info("%s: goes on from %s", experiment.name, time)
+        logger.info("%s: goes on from %s", experiment.name, begin.time)
     windows = (setup.window(start, start + DAY) for start in setup.window_starts[done:])
     with Progress(experiment.name, len(ends), "windows", done=done) as progress:
         writer = _BlockWriter(
@@ -101,7 +101,7 @@ def _run_experiment(
         end = run_cycle(
             setup.model,
             setup.grid,
-            FilterState(land=state),
+            filter_state(begin.state, begin.carried),
             windows,
             [operators[row.quantity] for row in observations.rows],
             observations.value[done:],
@@ -141,8 +141,8 @@ class _BlockWriter:
         if self.done % self.block_windows == 0 or self.done == self.total:
             number = (self.done - 1) // self.block_windows
             self.blocks.write(number, {name: np.stack([row[name] for row in self.rows]) for name in self.rows[0]})
-            attributes = {**file_attributes("analysis"), "windows_done": self.done}
-            write_state(self.restart, state.land, record.time, attributes)
+            restart = CycleRestart(state.land, record.time, self.done, carried_tensors(state))
+            write_cycle(self.restart, restart, file_attributes("analysis"))
             self.rows = []
         self.progress()
 

@@ -87,7 +87,7 @@ class AssimilationConfig:
         observation_hours: hours after the window start, the last one 24, at which observations are taken as valid.
         tolerance_hours: an observation counts when it is so close to one of these hours.
         filter: see ``FilterSettings``; errors that are not given keep their published values.
-        block_days: so many windows are lost at most when the run is killed.
+        block_days: windows between two restart files, which are all that a killed run can lose.
     """
 
     start: str
@@ -97,7 +97,7 @@ class AssimilationConfig:
     observation_hours: list[int] = field(default_factory=lambda: [24])
     tolerance_hours: float = 3.0
     filter: FilterSettings = field(default_factory=FilterSettings)
-    block_days: int = 20
+    block_days: int = 1
 
     def __post_init__(self) -> None:
         check_period("assimilation", self.start, self.end)

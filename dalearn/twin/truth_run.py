@@ -45,7 +45,7 @@ def run_truth(
     ``progress`` is called after every day with the days done and the days in all.
     """
     first, end = settings.first_day, settings.end
-    first_year = np.arange(first, settings.after(1))
+    first_year = np.arange(first, min(settings.after(1), end))
     period = np.arange(first, end)
     total = settings.spin_up * len(first_year) + len(period)
     done = 0
