@@ -91,9 +91,17 @@ CHANGING = {"log.txt", "provenance.json"}
 CHANGING_ATTRIBUTES = {"history", "source"}
 CHANGING_RECORD = {"finished", "seconds"}
 CHANGING_TEXT = re.compile(
-    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?|/\S*/kill-runs-\d+/\S*?/run\b|>[0-9a-f]{16}<"
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?"
+    r"|/\S*/kill-runs-\d+/\S*?/run\b"
+    r"|>[0-9a-f]{16}<"
     r"|Commit: [0-9a-f]{40}(\+modified)?"
 )
+
+
+def environment() -> dict[str, str]:
+    """That of a process which runs this checkout in one thread."""
+    paths = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
 
 
 class Server:
@@ -101,11 +109,8 @@ class Server:
 
     def __init__(self) -> None:
         program = Path(__file__).with_name("forked_runs.py")
-        root = str(program.parents[2])
-        paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
         self.process = subprocess.Popen(
-            [sys.executable, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+            [sys.executable, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
         )
 
     def run(self, config: Path, directory: Path, **request: Any) -> dict[str, Any]:
@@ -285,9 +290,8 @@ def test_real_processes_killed_one_after_the_other(reference: Reference, run_dir
     """Five commands as a user types them, four of them killed after a random time, on one run directory."""
     random = np.random.default_rng(SEED)
     command = [sys.executable, "-m", "dalearn", "run", str(reference.config), "--run-directory", str(run_directory)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     for stage in ("inputs", "open_loop", "assimilate", "evaluate"):
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment)
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment())
         record = run_directory / "stages" / f"{stage}.json"
         while not record.exists():
             assert process.poll() is None, "ended before it could be killed"
@@ -297,7 +301,7 @@ def test_real_processes_killed_one_after_the_other(reference: Reference, run_dir
         process.kill()
         assert process.wait() == -signal.SIGKILL
         check_whole(run_directory, reference)
-    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    result = subprocess.run(command, capture_output=True, text=True, env=environment())
     assert result.returncode == 0, result.stderr
     assert result.stdout == f"{run_directory / 'report.html'}\n"
     check_same(run_directory, reference)
