@@ -116,10 +116,10 @@ def screened(
     values ``out_of_range`` (variable table) and errors that are ``error_not_positive`` are added.  Raises
     InputError when the units are not those of the quantity, or when half of the values cannot be in them.
     """
-    low, high = _valid_range(source, quantity, units)
+    low, high = valid_range(source, quantity, units)
     usable = (reason == "") & np.isfinite(value)
     if usable.any():
-        _check_median(source, quantity, units, float(np.median(value[usable])), low, high)
+        check_median(source, quantity, units, float(np.median(value[usable])), low, high)
     reason = reason.astype(object)
     reason[(reason == "") & ~np.isfinite(value)] = "undefined"
     reason[(reason == "") & ((value < low) | (value > high))] = "out_of_range"
@@ -141,7 +141,8 @@ def screened(
     )
 
 
-def _valid_range(source: str, quantity: str, units: str) -> tuple[float, float]:
+def valid_range(source: str, quantity: str, units: str) -> tuple[float, float]:
+    """Lowest and highest value of ``quantity`` in ``units``; InputError when they are not units of it."""
     if quantity not in VARIABLES:
         raise InputError(f"{source}: {quantity} is not a quantity of the variable table; use sigma0, SSM or LAI")
     row = VARIABLES[quantity]
@@ -153,7 +154,8 @@ def _valid_range(source: str, quantity: str, units: str) -> tuple[float, float]:
     return row.valid_range or (-np.inf, np.inf)
 
 
-def _check_median(source: str, quantity: str, units: str, median: float, low: float, high: float) -> None:
+def check_median(source: str, quantity: str, units: str, median: float, low: float, high: float) -> None:
+    """Raise InputError when a ``median`` in ``units`` says that the values are in others."""
     where = f"{source}: {quantity} has a median of {median:g} {units}"
     if quantity == "sigma0" and median > HIGHEST_MEDIAN_SIGMA0:
         raise InputError(f"{where}: looks like linear units, take 10 log10 of it")

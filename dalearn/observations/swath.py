@@ -1,0 +1,71 @@
+"""Swaths on the cells: positions that change from sample to sample.
+
+Used by the EUMETSAT level 2 reader and by the one that goes through the package ``ascat``.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from dalearn.errors import InputError
+from dalearn.observations.account import Account
+from dalearn.observations.ascat import SOIL_MOISTURE_BITS, UNITS, Fields, ascat_codes
+from dalearn.observations.nearest import NearestCells
+from dalearn.observations.points import check_position, overpasses, place
+from dalearn.observations.request import ProductRequest, in_period
+from dalearn.observations.samples import Samples
+
+
+@dataclass(frozen=True, eq=False)
+class Swath:
+    """The samples of one file, all (sample,); ``fields`` and ``meanings`` as in ``ascat_codes``."""
+
+    source: str
+    variable: str
+    units: str
+    time: np.ndarray
+    value: np.ndarray
+    noise: np.ndarray
+    fields: Fields
+    meanings: Mapping[str, Mapping[int, str]]
+    soil_moisture_bits: int = SOIL_MOISTURE_BITS
+
+
+def on_cells_of_swath(
+    request: ProductRequest, cells: NearestCells, account: Account, swath: Swath, last: dict[float, np.datetime64]
+) -> Iterator[Samples]:
+    """One sample per cell and overpass.
+
+    ``last`` time seen of each satellite: files must come in the order of time, lines read before are ``duplicate``.
+    """
+    latitude, longitude = swath.fields["latitude"], swath.fields["longitude"]
+    placed = np.isfinite(latitude) & np.isfinite(longitude)
+    if not placed.any():
+        raise InputError(f"{swath.source}: latitude has no value; copy the file again")
+    check_position(swath.source, latitude[placed], longitude[placed])
+    places = place(request, cells, np.where(placed, latitude, 0.0), np.where(placed, longitude, 0.0))
+    inside = placed & (places.cell >= 0)
+    within = in_period(request, swath.time)
+    account.leave_out("outside_domain", np.count_nonzero(~inside))
+    account.leave_out("outside_period", np.count_nonzero(inside & ~within))
+    use = np.flatnonzero(inside & within)
+    satellite = float(swath.fields["satellite"][0]) if "satellite" in swath.fields else 0.0
+    before = last.get(satellite, np.datetime64("0001-01-01", "s"))
+    last[satellite] = max(before, swath.time.max())
+    fields = {name: values[use] for name, values in swath.fields.items()}
+    rejected = ascat_codes(request, account, swath.source, fields, swath.meanings, swath.soil_moisture_bits)
+    rejected[swath.time[use] <= before] = account.code("duplicate")
+    block = Samples(
+        source=swath.source,
+        variable=swath.variable,
+        units=swath.units or UNITS[request.quantity],
+        time=swath.time[use],
+        cell=places.cell[use],
+        value=swath.value[use].astype(np.float32),
+        error=swath.noise[use].astype(np.float32),
+        rejected=rejected,
+    )
+    undefined = (block.rejected == 0) & ~np.isfinite(block.value)
+    block.rejected[undefined] = account.code("undefined")  # before the nearest usable one is chosen
+    yield from overpasses(request, account, [block], [places.distance[use]])
