@@ -25,7 +25,9 @@ class Account:
         name = re.sub(r"\W+", "_", reason.strip())
         if name not in self.names:
             if len(self.names) > MOST_REASONS:
-                raise InputError(f"{reason}: more than {MOST_REASONS} reasons of rejection; check the flags of the files")
+                raise InputError(
+                    f"{reason}: more than {MOST_REASONS} reasons of rejection; check the flags of the files"
+                )
             self.names.append(name)
         return self.names.index(name)
 

@@ -96,7 +96,9 @@ def ascat_codes(
     for name in ("processing_flag", "confidence_flag", "correction_flag"):
         if name in fields:
             held = _held_bits(request.quantity, name, meanings.get(name, {}), soil_moisture_bits)
-            bits = np.where(np.isfinite(fields[name]) & (fields[name] != MISSING_BYTE), fields[name], 0).astype(np.int64)
+            bits = np.where(np.isfinite(fields[name]) & (fields[name] != MISSING_BYTE), fields[name], 0).astype(
+                np.int64
+            )
             reject(rejected, bits & held > 0, account.code(name))
     return rejected
 

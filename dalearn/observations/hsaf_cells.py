@@ -77,9 +77,10 @@ def _describe(path: Path) -> _CellFile:
         latitude_name = need(dataset, *FIELD_NAMES["latitude"])
         longitude_name = need(dataset, *FIELD_NAMES["longitude"])
         latitude, longitude = decoded(dataset, latitude_name), decoded(dataset, longitude_name)
-        if dataset[latitude_name].dimensions == dataset[need(dataset, "time")].dimensions and find(
-            dataset, "row_size", "locationIndex", "location_index"
-        ) is None:
+        if (
+            dataset[latitude_name].dimensions == dataset[need(dataset, "time")].dimensions
+            and find(dataset, "row_size", "locationIndex", "location_index") is None
+        ):
             raise InputError(
                 f"{path}: row_size or locationIndex is missing, positions go with the samples: a swath file is read "
                 "with format eumetsat_l2"

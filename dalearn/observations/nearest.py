@@ -22,14 +22,13 @@ class NearestCells:
     """Finds the nearest of the cells (cell,) given in degrees, whichever way longitudes are counted."""
 
     def __init__(self, latitude: np.ndarray, longitude: np.ndarray) -> None:
+        self.latitude, self.longitude = np.asarray(latitude, np.float64), np.asarray(longitude, np.float64)
         self.cells = unit_vectors(latitude, longitude)
         extent = np.sort(np.ptp(self.cells, axis=0))[1:] if len(self.cells) else np.zeros(2)
         self._spacing = float(np.sqrt(extent[0] * extent[1] / max(len(self.cells), 1)))
         self._sorted: dict[float, tuple[np.ndarray, np.ndarray]] = {}
 
-    def query(
-        self, latitude: np.ndarray, longitude: np.ndarray, tolerance_km: float
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def query(self, latitude: np.ndarray, longitude: np.ndarray, tolerance_km: float) -> tuple[np.ndarray, np.ndarray]:
         """Nearest cell and great-circle distance in km of each place (place,).
 
         -1 and infinity where no cell is within ``tolerance_km``.  Of equally near cells the first one counts.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dalearn.errors import InputError
-from dalearn.observations.account import Account
+from dalearn.observations.account import Account, reject
 from dalearn.observations.nearest import NearestCells
 from dalearn.observations.request import ProductRequest
 from dalearn.observations.samples import Samples
@@ -38,9 +38,7 @@ class Places:
         return primary & (self.cell >= 0)
 
 
-def place(
-    request: ProductRequest, cells: NearestCells, latitude: np.ndarray, longitude: np.ndarray
-) -> Places:
+def place(request: ProductRequest, cells: NearestCells, latitude: np.ndarray, longitude: np.ndarray) -> Places:
     """The cells of points (point,) in degrees."""
     return Places(*cells.query(latitude, longitude, request.tolerance_km))
 
@@ -67,7 +65,9 @@ def repeated(where: str, time: np.ndarray, series: np.ndarray, value: np.ndarray
     for bad, problem in ((step < 0, "goes back to"), ((step == 0) & ~same, "has two different values at")):
         at = np.flatnonzero(together & bad)
         if len(at):
-            raise InputError(f"{where} {problem} {time[order[at[0] + 1]]}; sort it, one sample a time, or copy it again")
+            raise InputError(
+                f"{where} {problem} {time[order[at[0] + 1]]}; sort it, one sample a time, or copy it again"
+            )
     again = np.zeros(len(time), bool)
     again[order[1:]] = together & (step == 0)
     return again
@@ -91,6 +91,7 @@ def overpasses(
     away = np.concatenate([part for part in distance if len(part)])
     order = np.lexsort((joined.time, joined.cell))
     samples, away = joined.select(order), away[order]
+    reject(samples.rejected, ~np.isfinite(samples.value), account.code("undefined"))
     group = np.zeros(len(samples), np.int64)
     group[1:] = np.cumsum((np.diff(samples.cell) != 0) | (np.diff(samples.time) > OVERPASS))
     if request.aggregate == "mean":

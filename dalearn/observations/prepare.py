@@ -20,6 +20,8 @@ FORMATS = (
     "hsaf_cells", "eumetsat_l2", "ascat_package", "ascat_table", "cgls_lai", "cgls_ssm", "cgls_swi",
     "sentinel1_raster", "ismn",
 )  # fmt: skip
+OF_ASCAT = ("hsaf_cells", "eumetsat_l2", "ascat_package", "ascat_table")
+RASTERS = ("cgls_lai", "cgls_ssm", "cgls_swi", "sentinel1_raster")
 AVERAGES = {"sigma0": "arithmetic mean of dB"}
 
 
@@ -39,6 +41,7 @@ def prepare_observations(
             f"prepare.observations.{section.name}.format: {section.format} is not known; choose one of "
             f"{', '.join(FORMATS)}"
         )
+    _check(section)
     if not files:
         raise InputError(f"prepare.observations.{section.name}.files: none found; name the files of the source")
     latitude, longitude = np.asarray(latitude, np.float64), np.asarray(longitude, np.float64)
@@ -58,6 +61,19 @@ def prepare_observations(
         if not account.kept:
             raise InputError(_nothing(section, files, account))
     return account.counts
+
+
+def _check(section: ProductRequest) -> None:
+    """Raise InputError for wishes that the format cannot fulfil."""
+    where = f"prepare.observations.{section.name}"
+    if section.format not in OF_ASCAT:
+        for key, wish in (("largest", section.largest), ("passes", section.passes != "both")):
+            if wish:
+                raise InputError(f"{where}.{key}: files of format {section.format} do not tell; leave it out")
+    if section.aggregate == "bilinear" and section.format not in RASTERS:
+        raise InputError(f"{where}.aggregate: bilinear is for rasters, not {section.format}; take nearest or mean")
+    if section.land_cover is not None and section.format != "sentinel1_raster":
+        raise InputError(f"{where}.land_cover: only sentinel1_raster filters by land cover; leave it out")
 
 
 def _aggregation(section: ProductRequest) -> str:

@@ -66,6 +66,4 @@ def on_cells_of_swath(
         error=swath.noise[use].astype(np.float32),
         rejected=rejected,
     )
-    undefined = (block.rejected == 0) & ~np.isfinite(block.value)
-    block.rejected[undefined] = account.code("undefined")  # before the nearest usable one is chosen
     yield from overpasses(request, account, [block], [places.distance[use]])
