@@ -31,7 +31,7 @@ class Account:
             self.names.append(name)
         return self.names.index(name)
 
-    def leave_out(self, reason: str, number: int) -> None:
+    def leave_out(self, reason: str, number: int | np.integer) -> None:
         """Count samples that are not written: they belong to no cell or to another period."""
         if number:
             self.code(reason)

@@ -47,7 +47,7 @@ def _read(path: Path) -> Any:
     except Exception as error:  # whatever its decoders raise, the mend is the same
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(
-            f"{path}: ascat cannot read it as level 2 ({reason}); give a level 2 file in BUFR (.bfr) or EPS (.nat) format"
+            f"{path}: ascat cannot read it as level 2 ({reason}); give BUFR (.bfr) or EPS (.nat) files"
         ) from error
     return records[0] if isinstance(records, tuple) else records
 

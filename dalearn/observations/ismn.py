@@ -22,6 +22,7 @@ from dalearn.observations.samples import Samples
 SURFACE = (0.0, 0.1)  # m
 GOOD = "G"
 DEPTH_SLACK = 1e-6
+_BEFORE_ALL = np.datetime64("0001-01-01", "s")
 
 
 def read_ismn(
@@ -30,7 +31,7 @@ def read_ismn(
     """Samples of SSM of the stations of the cells; the error is unknown unless the request gives one."""
     if request.quantity != "SSM":
         raise InputError(f"prepare.observations.{request.name}.quantity: ismn holds SSM, not {request.quantity}")
-    inside = []
+    inside: list[tuple[Series, int, float]] = []
     for member in members(files):
         for series in member.read():
             check_position(series.source, np.array([series.latitude]), np.array([series.longitude]))
@@ -39,13 +40,19 @@ def read_ismn(
                 inside.append((series, int(where.cell[0]), float(where.distance[0])))
             else:
                 account.leave_out("outside_domain", len(series))
+    inside.sort(key=lambda row: row[0].time[0] if len(row[0]) else np.datetime64("9999-01-01", "s"))
     reasons = _unwanted(request, [series for series, _, _ in inside])
     primary = _nearest_stations(inside)
+    last: dict[tuple, np.datetime64] = {}  # an update may overlap the record before it
     blocks, distance = [], []
     for (series, cell, away), reason in zip(inside, reasons, strict=True):
         if not reason and request.aggregate != "mean" and _station(series) not in primary:
             reason = "other_location"
         block = _block(request, account, series, cell, reason)
+        if len(block):
+            sensor = (*_station(series), series.depth, series.sensor)
+            reject(block.rejected, block.time <= last.get(sensor, _BEFORE_ALL), account.code("duplicate"))
+            last[sensor] = max(last.get(sensor, _BEFORE_ALL), block.time.max())
         if request.aggregate == "mean":
             blocks.append(block)
             distance.append(np.full(len(block), away))

@@ -26,6 +26,7 @@ _HEADER = re.compile(
     rf"\s*(?P<cse>\S+)\s+(?P<network>\S+)\s+(?P<station>.+?)\s+(?P<latitude>{_NUMBER})\s+(?P<longitude>{_NUMBER})\s+"
     rf"(?P<elevation>{_NUMBER})\s+(?P<first>{_NUMBER})\s+(?P<last>{_NUMBER})\s+(?P<sensor>\S.*?)\s*"
 )
+_LONE_MINUS = re.compile(r"\s-\s+(?=\d)")
 _DATE = re.compile(r"\d{4}/\d{2}/\d{2}")
 SOIL_MOISTURE = "sm"
 LOWEST_VALUE = -99.0  # -9999 and -999.99 stand for nothing
@@ -136,9 +137,9 @@ def _ceop(source: str, name: str, lines: list[tuple[int, str]]) -> list[Series]:
         rows = [_split(source, number, line, (14, 15)) for number, line in lines]
         depth = float(rows[0][10]), float(rows[0][11])
         return [Series(**place, depth=depth, **_columns(source, lines, rows, 12, 13))]  # type: ignore[arg-type]
-    rows = [_split(source, number, line.replace(" - ", " -", 1), (15,)) for number, line in lines]
-    rows = [[*row[:10], row[10].lstrip("-"), *row[11:]] for row in rows]
     # the minus sign stands for "below the ground", not for a negative depth
+    rows = [_split(source, number, _LONE_MINUS.sub(" ", line), (15,)) for number, line in lines]
+    rows = [[*row[:10], row[10].lstrip("-"), *row[11:]] for row in rows]
     columns = _columns(source, lines, rows, 13, 14)
     depth_of_row = np.array([float(row[10]) for row in rows])
     whole = Series(**place, depth=(0.0, 0.0), **columns)  # type: ignore[arg-type]
@@ -154,7 +155,7 @@ def _ceop(source: str, name: str, lines: list[tuple[int, str]]) -> list[Series]:
 
 def _is_old(words: list[str]) -> bool:
     """Whether a CEOP line is of the old kind, whose 13th column is the flag of the soil temperature."""
-    words = " ".join(words).replace(" - ", " -", 1).split()
+    words = [word for word in words if word != "-"]
     return len(words) == 15 and not re.fullmatch(_NUMBER, words[12])
 
 

@@ -8,6 +8,7 @@ mean of the usable points of the overpass.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +88,10 @@ def overpasses(
     if len(units) > 1:
         raise InputError(f"{blocks[0].source}: {blocks[0].variable} is in {' and '.join(sorted(units))}; separate them")
     fields = ("time", "cell", "value", "error", "rejected")
-    joined = replace(blocks[0], **{name: np.concatenate([getattr(block, name) for block in blocks]) for name in fields})
+    joined_fields: dict[str, Any] = {
+        name: np.concatenate([getattr(block, name) for block in blocks]) for name in fields
+    }
+    joined = replace(blocks[0], **joined_fields)
     away = np.concatenate([part for part in distance if len(part)])
     order = np.lexsort((joined.time, joined.cell))
     samples, away = joined.select(order), away[order]

@@ -123,9 +123,9 @@ class RasterMean:
                 squared += np.bincount(cell[use], pixels.error.ravel()[use].astype(np.float64) ** 2, minlength=count)
             else:
                 squared[:] = np.nan
-            for code in np.flatnonzero(np.bincount(rejected[inside & ~use], minlength=1)):
+            for code in np.flatnonzero(np.bincount(rejected[inside & ~use], minlength=1)).tolist():
                 with_code = np.bincount(cell[inside & (rejected == code)], minlength=count).astype(np.int32)
-                reasons[int(code)] = reasons.get(int(code), 0) + with_code
+                reasons[code] = reasons.get(code, 0) + with_code
         total = self._total
         if LAND_COVER in self.account.names:
             total = total - reasons.get(self.account.code(LAND_COVER), 0)
