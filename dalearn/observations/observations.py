@@ -1,5 +1,6 @@
 """Observations of one quantity as samples (time, cell, value, error), with an account of those left out."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -109,10 +110,12 @@ def screened(
     reason: np.ndarray,
     latitude: np.ndarray,
     longitude: np.ndarray,
+    left_out: Mapping[str, int] | None = None,
 ) -> Observations:
     """The usable samples in the order of time.
 
-    ``reason`` (sample,) of str: why a sample was rejected beforehand, "" otherwise.  Here ``undefined`` values,
+    ``reason`` (sample,) of str: why a sample was rejected beforehand, "" otherwise; ``left_out`` counts those that
+    were rejected and are not even here.  Here ``undefined`` values,
     values ``out_of_range`` (variable table) and errors that are ``error_not_positive`` are added.  Raises
     InputError when the units are not those of the quantity, or when half of the values cannot be in them.
     """
@@ -126,7 +129,8 @@ def screened(
     reason[(reason == "") & (error <= 0.0)] = "error_not_positive"
     keep = np.flatnonzero(reason == "")
     keep = keep[np.lexsort((cell[keep], time[keep]))]
-    names, numbers = np.unique(reason[reason != ""].astype(str), return_counts=True)
+    counts = Counter({name: number for name, number in (left_out or {}).items() if number})
+    counts.update(Counter(reason[reason != ""].tolist()))
     return Observations(
         quantity=quantity,
         units=units,
@@ -136,7 +140,7 @@ def screened(
         error=error[keep].astype(np.float64),
         latitude=latitude,
         longitude=longitude,
-        counts={"read": len(time), "kept": len(keep), **dict(zip(names.tolist(), numbers.tolist(), strict=True))},
+        counts={"read": counts.total() + len(keep), "kept": len(keep), **counts},
         source=source,
     )
 
