@@ -49,7 +49,7 @@ def read_ascat_table(
 
 def _table(path: Path) -> pandas.DataFrame:
     try:
-        table = pandas.read_csv(path, float_precision="round_trip")
+        table = pandas.read_csv(path)
     except (OSError, EOFError, ValueError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: cannot be read as a csv table ({reason}); copy or write it again") from error
