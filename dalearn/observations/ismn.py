@@ -51,7 +51,7 @@ def read_ismn(
         block = _block(request, account, series, cell, reason)
         if len(block):
             sensor = (*_station(series), series.depth, series.sensor)
-            reject(block.rejected, block.time <= last.get(sensor, _BEFORE_ALL), account.code("duplicate"))
+            block.rejected[block.time <= last.get(sensor, _BEFORE_ALL)] = account.code("duplicate")
             last[sensor] = max(last.get(sensor, _BEFORE_ALL), block.time.max())
         if request.aggregate == "mean":
             blocks.append(block)
@@ -122,9 +122,9 @@ def _block(request: ProductRequest, account: Account, series: Series, cell: int,
     if reason:
         rejected[:] = account.code(reason)
     first = np.array([flag.split(",")[0] for flag in series.flag], dtype=str)
-    reject(rejected, again, account.code("duplicate"))
     for flag in np.unique(first[series.flag != GOOD]):
         reject(rejected, (first == flag) & (series.flag != GOOD), account.code(f"flag_{flag}"))
+    rejected[again] = account.code("duplicate")
     whole = Samples(
         source=series.source,
         variable="soil moisture",

@@ -35,26 +35,28 @@ class RasterInterpolation:
     def __call__(self, read: PixelReader) -> CellValues:
         """The values of one raster, of which ``read`` gives a window of pixels."""
         count = len(self.covered)
-        sums, heaviest, reason = np.zeros((3, count)), np.zeros(count), np.zeros(count, np.int8)
+        sums, heaviest, reason = np.zeros((5, count)), np.zeros(count), np.zeros(count, np.int8)
         band = max(PIXELS_AT_ONCE // len(self.grid.x), 1)
         for first in range(0, len(self.grid.y), band):
             at = np.flatnonzero((self._row >= first) & (self._row < first + band))
             if len(at):
                 self._gather(read, at, sums, heaviest, reason)
-        weight, value, squared = sums
+        weight, value, squared, other_weight, of_others = sums
         enough = weight >= self._least
         rejected = np.where(enough, 0, reason).astype(np.int8)
         if (few := ~enough & (weight > 0.0)).any():
             rejected[few] = self.account.code("too_few_valid")
+        # a rejected cell keeps what its rejected pixels say
+        aside = of_others / np.where(other_weight > 0.0, other_weight, np.nan)
         weight = np.where(weight > 0.0, weight, np.nan)
-        return CellValues(
-            self.covered, (value / weight).astype(np.float32), np.sqrt(squared / weight).astype(np.float32), rejected
-        )
+        mean = np.where(np.isfinite(weight), value / weight, aside)
+        return CellValues(self.covered, mean.astype(np.float32), np.sqrt(squared / weight).astype(np.float32), rejected)
 
     def _gather(
         self, read: PixelReader, at: np.ndarray, sums: np.ndarray, heaviest: np.ndarray, reason: np.ndarray
     ) -> None:
-        """Add the pixels around the cells ``at`` to the sums of weights, weighted values and squared errors."""
+        """Add the pixels around the cells ``at`` to the sums: weights, weighted values and squared errors of the valid
+        ones, weights and weighted values of the others that have a value."""
         corners = [(0, 0), (0, 1), (1, 0), (1, 1)] if self._bilinear else [(0, 0)]
         last = len(self.grid.y) - 1
         columns = {right: self._on_raster(self._column[at] + right) for _, right in corners}
@@ -72,6 +74,9 @@ class RasterInterpolation:
             sums[0, at] += valid
             sums[1, at] += np.where(code == 0, valid * pixels.value[pixel], 0.0)
             sums[2, at] += np.where(code == 0, valid * np.square(error), 0.0)
+            aside = np.where((code > 0) & np.isfinite(pixels.value[pixel]), weight, 0.0)
+            sums[3, at] += aside
+            sums[4, at] += np.where(aside > 0.0, aside * pixels.value[pixel], 0.0)
             heavier = (code > 0) & (weight > heaviest[at])
             heaviest[at] = np.where(heavier, weight, heaviest[at])
             reason[at] = np.where(heavier, code, reason[at])

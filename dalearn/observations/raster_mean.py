@@ -111,6 +111,7 @@ class RasterMean:
         """The means of one raster, of which ``read`` gives a window of pixels."""
         count = len(self.latitude)
         number, value, squared = np.zeros(count, np.int64), np.zeros(count), np.zeros(count)
+        others, of_others = np.zeros(count, np.int64), np.zeros(count)
         reasons: dict[int, np.ndarray] = {}
         for rows, columns in self._windows():
             cell, pixels = self._cells_of(rows, columns).ravel(), read(rows, columns)
@@ -123,6 +124,10 @@ class RasterMean:
                 squared += np.bincount(cell[use], pixels.error.ravel()[use].astype(np.float64) ** 2, minlength=count)
             else:
                 squared[:] = np.nan
+            aside = cell[(told := inside & ~use & np.isfinite(values))]
+            if len(aside):
+                others += np.bincount(aside, minlength=count)
+                of_others += np.bincount(aside, values[told], minlength=count)
             for code in np.flatnonzero(np.bincount(rejected[inside & ~use], minlength=1)).tolist():
                 with_code = np.bincount(cell[inside & (rejected == code)], minlength=count).astype(np.int32)
                 reasons[code] = reasons.get(code, 0) + with_code
@@ -132,7 +137,9 @@ class RasterMean:
         covered = self.covered
         number, total = number[covered], total[covered]
         some = np.maximum(number, 1)
-        mean = np.where(number > 0, value[covered] / some, np.nan).astype(np.float32)
+        # a rejected cell keeps what its rejected pixels say
+        aside = np.where(others > 0, of_others / np.maximum(others, 1), np.nan)[covered]
+        mean = np.where(number > 0, value[covered] / some, aside).astype(np.float32)
         error = np.where(number > 0, np.sqrt(squared[covered] / some), np.nan).astype(np.float32)
         rejected = np.zeros(len(covered), np.int8)
         most = np.zeros(len(covered), np.int64)
