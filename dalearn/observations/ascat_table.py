@@ -72,12 +72,10 @@ def _block(
     request: ProductRequest, account: Account, path: Path, table: pandas.DataFrame, cell: np.ndarray
 ) -> tuple[Samples, np.ndarray]:
     """The samples of the table that lie in a cell and in the period, and their rows."""
-    try:
-        time = pandas.to_datetime(table["time"]).to_numpy().astype("datetime64[s]")
-    except ValueError as error:
-        raise InputError(f"{path}: time cannot be read ({error}); write it as 2007-01-31 21:04:01") from error
+    time = pandas.to_datetime(table["time"], errors="coerce").to_numpy().astype("datetime64[s]")
     if np.isnat(time).any():
-        raise InputError(f"{path}: time is missing in line {int(np.argmax(np.isnat(time))) + 2}; give every time")
+        row = int(np.argmax(np.isnat(time)))
+        raise InputError(f'{path}: time is "{table["time"][row]}" in line {row + 2}; write it as 2007-01-31 21:04:01')
     again = repeated(f"{path}: time", time, table["gpi"].to_numpy(), table["ssm_pct"].to_numpy())
     inside, within = cell >= 0, in_period(request, time)
     account.leave_out("outside_domain", np.count_nonzero(~inside))

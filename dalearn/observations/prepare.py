@@ -85,7 +85,7 @@ def _aggregation(section: ProductRequest) -> str:
 def _nothing(section: ProductRequest, files: Sequence[Path], account: Account) -> str:
     where = f"{files[0]}" + (f" and {len(files) - 1} more" if len(files) > 1 else "")
     reasons = [name for name in account.counts if name not in ("read", "kept")]
-    inside = [name for name in reasons if not name.startswith("outside_")]
+    inside = [name for name in reasons if not name.startswith(("outside_", "other_"))]
     reasons = inside or reasons
     mends = {
         "outside_domain": f"no sample is within {section.tolerance_km:g} km of a cell, give files of these cells",
