@@ -118,7 +118,7 @@ def _piece(
         inside &= time < end
     counts["outside_period"] += int(np.count_nonzero(~inside))
     if not inside.any():
-        return time[:0], np.zeros(0, np.int64), np.zeros(0), np.zeros(0)
+        return np.zeros(0, "datetime64[s]"), np.zeros(0, np.int64), np.zeros(0), np.zeros(0)  # no view of ``time``
     cell = read_values(dataset, "cell_index", samples)
     outside = ~((cell >= 0) & (cell < len(wanted)))
     if outside.any():

@@ -18,7 +18,7 @@ Reader = Callable[[ProductRequest, Sequence[Path], NearestCells, Account], Itera
 # format -> module, whose reader is called read_<format>; imported when it is used
 FORMATS = (
     "hsaf_cells", "eumetsat_l2", "ascat_package", "ascat_table", "cgls_lai", "cgls_ssm", "cgls_swi",
-    "sentinel1_raster", "ismn",
+    "sentinel1_raster", "ismn", "field_table",
 )  # fmt: skip
 OF_ASCAT = ("hsaf_cells", "eumetsat_l2", "ascat_package", "ascat_table")
 RASTERS = ("cgls_lai", "cgls_ssm", "cgls_swi", "sentinel1_raster")

@@ -155,6 +155,12 @@ def wrong_stamp(products: Any) -> Path:
     return products.raster("undated.nc", layers, products.north_to_south, products.west_to_east, None)
 
 
+def fields(products: Any) -> Path:
+    path = products.folder / "fields.csv"
+    path.write_text(",,1_high,1_mean\n,date,SM,SM\n0,2017-03-24 05:17:15,0.3,0.2\n1,2017-03-25 17:06:21,0.3,wet\n")
+    return path
+
+
 def empty_zip(products: Any) -> Path:
     return products.zipped()
 
@@ -266,7 +272,8 @@ FAULTS = [
           (r"ascat\.csv\.gz: time goes back", "sort it"), {}, NEAR_HSAF),
     Fault("a word for a number", "ascat_table", text(lambda content: content.replace("20.0,4.0", "wet,4.0", 1), table),
           (r'ascat\.csv\.gz: ssm_pct is "wet" in line 3', "give a number")),
-    Fault("times that are none", "ascat_table", text(lambda content: content.replace("2012-01-02", "2012-13-42"), table),
+    Fault("times that are none", "ascat_table",
+          text(lambda content: content.replace("2012-01-02", "2012-13-42"), table),
           (r'ascat\.csv\.gz: time is "2012-13-42 09:30:00" in line 3', "write it as")),
     Fault("values of 500 %", "ascat_table", text(lambda content: content.replace("0.0,4.0", "00.0,4.0"), table),
           (r"ascat\.csv\.gz: ssm_pct", "not within 0 to 100|no usable"), {}, NEAR_HSAF),
@@ -361,6 +368,10 @@ FAULTS = [
     Fault("no such file", "ismn", lambda products: products.folder / "absent.stm",
           (r"absent\.stm: cannot be read", "correct")),
     Fault("no file at all", "ismn", lambda products: [], ("prepare.observations.product.files: none found",)),
+    # tables of fields
+    Fault("no names", "field_table", table, (r"ascat\.csv\.gz: no column date", "write them")),
+    Fault("a word for a number", "field_table", fields,
+          (r'fields\.csv: "wet" in line 4 is no date or number', "correct it")),
     # wishes that a format cannot fulfil
     Fault("snow of a probe", "ismn", lambda products: products.ismn(), ("largest: files of format ismn do not tell",),
           {"largest": {"snow": 1}}),

@@ -264,6 +264,23 @@ def test_smosmania_old_ceop(readers: Path) -> None:
         assert one.flag.tolist() == np.array(flags)[at].tolist()
 
 
+@pytest.mark.parametrize(("field", "column"), [(None, 5), ("508", 9), ("542", 13)])
+def test_fields_of_mni(readers: Path, prepare: Any, prepared: Any, field: str | None, column: int) -> None:
+    path = readers / "mni2017_in_situ_sm.csv"
+    with path.open(newline="") as file:
+        rows = list(csv.reader(file))[2:]
+    counts = prepare("field_table", path, 48.0, 12.0, sensor=field, error=0.03)
+    written = prepared()
+    assert counts["read"] == len(rows) == 121
+    assert written["when"].astype(str).tolist() == [row[1].replace(" ", "T") for row in rows]
+    np.testing.assert_array_equal(written["SSM"], np.float32([row[column] or np.nan for row in rows]))
+    assert counts["kept"] == sum(bool(row[column]) for row in rows) == 121 - counts.get("undefined", 0)
+    with pytest.raises(InputError, match=r"mni2017.*does not say where its fields lie"):
+        prepare("field_table", path, [48.0, 49.0], [12.0, 12.0])
+    with pytest.raises(InputError, match=r"no field 9; set prepare.*sensor to one of 301, 508, 542"):
+        prepare("field_table", path, 48.0, 12.0, sensor="9")
+
+
 @pytest.mark.parametrize("name", [REMEDHUS, SCAN, SMOSMANIA])
 def test_ismn_as_the_package_reads_it(readers: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ismn")
