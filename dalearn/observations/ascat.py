@@ -25,7 +25,8 @@ FIELD_NAMES = {
     "processing_flag": ("processing_flag", "proc_flag", "proc_flag1"),
     "confidence_flag": ("confidence_flag", "conf_flag"),
     "correction_flag": ("correction_flag", "corr_flag", "corr_flags"),
-    "surface_state": ("ssf", "surface_state_flag", "surface_flag"),
+    "surface_state": ("ssf", "surface_state_flag"),
+    "surface_flag": ("surface_flag",),
     "snow": ("snow_cover_probability", "snow_prob", "snow"),
     "frozen": ("frozen_soil_probability", "frozen_prob", "frozen"),
     "wetland": ("wetland_fraction", "wetland_flag", "wetland", "inundation_or_wetland"),
@@ -93,7 +94,7 @@ def ascat_codes(
         _surface_state(account, rejected, fields["surface_state"], meanings.get("surface_state", {}))
     for name, limit in request.largest.items():
         reject(rejected, fields[name] > limit, account.code(MASKS[name]))
-    for name in ("processing_flag", "confidence_flag", "correction_flag"):
+    for name in ("surface_flag", "processing_flag", "confidence_flag", "correction_flag"):
         if name in fields:
             held = _held_bits(request.quantity, name, meanings.get(name, {}), soil_moisture_bits)
             bits = np.where(np.isfinite(fields[name]) & (fields[name] != MISSING_BYTE), fields[name], 0).astype(
@@ -107,7 +108,7 @@ def _held_bits(quantity: str, name: str, meanings: Mapping[int, str], soil_moist
     """The bits of a flag that reject a sample."""
     if name == "correction_flag":  # what it sets to NaN is undefined anyway
         return sum(mask for mask, meaning in meanings.items() if "backscatter_not_usable" in meaning)
-    if quantity == "SSM":
+    if quantity == "SSM" or name == "surface_flag":  # H121 and its kin: any bit of it spoils the retrieval
         return 255
     if meanings:
         spoken = sum(mask for mask, text in meanings.items() if "soil_moisture" in text or "sensitivity" in text)

@@ -48,7 +48,7 @@ def _swath(request: ProductRequest, path: Path, dataset: netCDF4.Dataset) -> Swa
     dimensions = dataset[need(dataset, *FIELD_NAMES["latitude"])].dimensions
     lines = dataset[time_name].dimensions
     time = read_time(dataset, time_name)
-    if (np.diff(time) < np.timedelta64(0, "s")).any():
+    if len(dimensions) > 1 and (np.diff(time) < np.timedelta64(0, "s")).any():
         row = int(np.argmax(np.diff(time) < np.timedelta64(0, "s"))) + 1
         raise InputError(f"{path}: {time_name} goes back at line {row}; sort the lines or copy the file again")
     if len(lines) != 1 or lines[0] != dimensions[0]:

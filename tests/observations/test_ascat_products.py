@@ -86,6 +86,35 @@ def test_processing_flags_of_backscatter(
     assert (prepared()["reason"] == "processing_flag").sum() == 6
 
 
+@pytest.mark.parametrize("quantity", ["sigma0", "SSM"])
+def test_surface_flag_of_the_new_products(products: Any, prepare: Any, prepared: Any, quantity: str) -> None:
+    """0 is good in ``surface_flag``, whereas 1 (unfrozen) is in ``ssf``."""
+    path = products.hsaf()
+    with netCDF4.Dataset(path, "a") as dataset:
+        dataset.renameVariable("ssf", "surface_flag")
+    change(path, "surface_flag", [0, 1, 2, 4, 0, 0], slice(0, 6))
+    prepare("hsaf_cells", path, 43.0, 1.0, quantity=quantity, tolerance_km=3.0)
+    assert (prepared()["reason"] == "surface_flag").tolist() == [False, True, True, True, False, False]
+
+
+def test_swath_of_one_dimension(products: Any, prepare: Any, prepared: Any) -> None:
+    """H SAF swaths: latitude, longitude and time go with the samples, in any order; no noise of the backscatter."""
+    path = products.folder / "W_IT-HSAF-ROME,SAT,SSM-ASCAT-METOPB-12.5km-H121_C_LIIB_x_x_20200101000000____.nc"
+    with netCDF4.Dataset(path, "w") as dataset:
+        dataset.createDimension("obs", 4)
+        for name, values, units in (
+            ("latitude", [43.0, 43.5, 44.0, 44.5], "degrees_north"), ("longitude", np.ones(4), "degrees_east"),
+            ("time", [60.0, 30.0, 20.0, 10.0], "seconds since 2020-01-01"), ("backscatter40", [-9, -10, -11, -12], "dB"),
+        ):  # fmt: skip
+            dataset.createVariable(name, "f8", ("obs",)).units = units
+            dataset[name][:] = values
+    counts = prepare("eumetsat_l2", path, [43.0, 43.5, 44.0, 44.5], np.ones(4), quantity="sigma0", tolerance_km=2.0)
+    assert counts == {"read": 4, "kept": 4}
+    order = np.argsort(prepared()["cell_index"])
+    assert prepared()["sigma0"][order].tolist() == [-9.0, -10.0, -11.0, -12.0]
+    assert np.isnan(prepared()["sigma0_error"]).all()
+
+
 @pytest.mark.parametrize(("passes", "kept"), [("both", 6), ("ascending", 3), ("descending", 3)])
 def test_passes(products: Any, prepare: Any, prepared: Any, passes: str, kept: int) -> None:
     counts = prepare("hsaf_cells", products.hsaf(), 43.0, 1.0, passes=passes, tolerance_km=3.0)
