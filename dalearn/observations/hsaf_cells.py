@@ -91,9 +91,7 @@ def _describe(path: Path) -> _CellFile:
         identity = raw(dataset, name) if name else np.round(latitude, 3) * 1e6 + np.round(longitude, 3)
         row_end, index_name = _rows(path, dataset, count)
         defined = np.isfinite(latitude) & np.isfinite(longitude)
-        if not defined.all():  # masked locations hold no samples and lie nowhere
-            latitude, longitude = np.where(defined, latitude, 90.0), np.where(defined, longitude, 0.0)
-        check_position(str(path), latitude, longitude)
+        check_position(str(path), latitude[defined], longitude[defined])  # masked locations lie nowhere
         begin = read_time(dataset, "time", slice(0, 1))
         return _CellFile(
             path, begin[0] if len(begin) else np.datetime64("9999-01-01", "s"), count, latitude, longitude,

@@ -31,7 +31,8 @@ class NearestCells:
     def query(self, latitude: np.ndarray, longitude: np.ndarray, tolerance_km: float) -> tuple[np.ndarray, np.ndarray]:
         """Nearest cell and great-circle distance in km of each place (place,).
 
-        -1 and infinity where no cell is within ``tolerance_km``.  Of equally near cells the first one counts.
+        -1 and infinity where no cell is within ``tolerance_km``, or the place is NaN.  Of equally near cells the
+        first one counts.
         """
         places = unit_vectors(latitude, longitude)
         reach = 2.0 * np.sin(min(tolerance_km / EARTH_RADIUS, np.pi) / 2.0) * (1.0 + 1e-12)

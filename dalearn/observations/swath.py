@@ -44,8 +44,8 @@ def on_cells_of_swath(
     if not placed.any():
         raise InputError(f"{swath.source}: latitude has no value; copy the file again")
     check_position(swath.source, latitude[placed], longitude[placed])
-    places = place(request, cells, np.where(placed, latitude, 0.0), np.where(placed, longitude, 0.0))
-    inside = placed & (places.cell >= 0)
+    places = place(request, cells, latitude, longitude)
+    inside = places.cell >= 0
     within = in_period(request, swath.time)
     account.leave_out("outside_domain", np.count_nonzero(~inside))
     account.leave_out("outside_period", np.count_nonzero(inside & ~within))

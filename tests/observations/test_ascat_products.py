@@ -104,7 +104,8 @@ def test_swath_of_one_dimension(products: Any, prepare: Any, prepared: Any) -> N
         dataset.createDimension("obs", 4)
         for name, values, units in (
             ("latitude", [43.0, 43.5, 44.0, 44.5], "degrees_north"), ("longitude", np.ones(4), "degrees_east"),
-            ("time", [60.0, 30.0, 20.0, 10.0], "seconds since 2020-01-01"), ("backscatter40", [-9, -10, -11, -12], "dB"),
+            ("time", [60.0, 30.0, 20.0, 10.0], "seconds since 2020-01-01"),
+            ("backscatter40", [-9, -10, -11, -12], "dB"),
         ):  # fmt: skip
             dataset.createVariable(name, "f8", ("obs",)).units = units
             dataset[name][:] = values

@@ -44,6 +44,12 @@ def test_longitudes_may_be_counted_either_way() -> None:
     np.testing.assert_allclose(distance, np.deg2rad([0.15, 0.05]) * EARTH_RADIUS)
 
 
+def test_a_place_that_is_not_defined() -> None:
+    nearest, distance = NearestCells(np.array([90.0]), np.zeros(1)).query(np.array([np.nan, 90.0]), np.zeros(2), 20.0)
+    assert nearest.tolist() == [-1, 0]
+    assert distance.tolist() == [np.inf, 0.0]
+
+
 def test_of_equally_near_cells_the_first() -> None:
     cells = NearestCells(np.array([1.0, -1.0, 1.0]), np.zeros(3))
     assert cells.query(np.zeros(1), np.zeros(1), 200.0)[0].tolist() == [0]
