@@ -27,16 +27,18 @@ FIELD_NAMES = {
     "correction_flag": ("correction_flag", "corr_flag", "corr_flags"),
     "surface_state": ("ssf", "surface_state_flag"),
     "surface_flag": ("surface_flag",),
-    "snow": ("snow_cover_probability", "snow_prob", "snow"),
-    "frozen": ("frozen_soil_probability", "frozen_prob", "frozen"),
-    "wetland": ("wetland_fraction", "wetland_flag", "wetland", "inundation_or_wetland"),
-    "topography": ("topographic_complexity", "topography_flag", "topo_complex", "topo"),
+    "snow": ("snow_cover_probability", "snow_prob", "advf_snow_prob", "snow"),
+    "frozen": ("frozen_soil_probability", "frozen_prob", "advf_frozen_prob", "frozen"),
+    "wetland": ("wetland_fraction", "wetland_flag", "advf_wetland", "wetland", "inundation_or_wetland"),
+    "topography": ("topographic_complexity", "topography_flag", "advf_topo", "topo"),
     "subsurface": ("subsurface_scattering_probability", "subsurface_scattering_prob"),
+    "sensitivity": ("soil_moisture_sensitivity", "surface_soil_moisture_sensitivity", "sm_sens"),
     "descending": ("as_des_pass", "dir", "orbit_dir", "orbit"),
     "satellite": ("sat_id", "spacecraft_id"),
 }
-# bits of EUMETSAT and WARP 5.5 that concern soil moisture alone: neighbours, sensitivity, too dry, too wet
-SOIL_MOISTURE_BITS = 1 | 2 | 64 | 128
+# bits of flags that do not describe themselves which reject a sample
+HELD_BITS = {"SSM": 255, "sigma0": 4 | 8 | 16 | 32}
+SMALLEST_SENSITIVITY = 1.0  # dB between dry and wet, below which there is no soil moisture to be seen
 SURFACE_STATES = {2: "frozen", 3: "melting_or_water", 4: "permanent_ice"}
 MASKS = {
     "snow": "snow_probability",
@@ -71,13 +73,14 @@ def ascat_codes(
     where: str,
     fields: Fields,
     meanings: Mapping[str, Mapping[int, str]],
-    soil_moisture_bits: int = SOIL_MOISTURE_BITS,
+    held_bits: Mapping[str, int] | None = None,
 ) -> np.ndarray:
     """Codes of the rejection of samples (sample,), 0 for the usable ones.
 
     ``fields``: what the product has of the keys of FIELD_NAMES, (sample,), NaN where unknown, which never rejects;
-    ``meanings``: of the flags that describe themselves, mask or value -> words; ``soil_moisture_bits`` of a
-    processing flag that does not.  Raises InputError when the request needs a field that is absent.
+    ``meanings``: of the flags that describe themselves, mask or value -> words; ``held_bits`` by quantity: those of a
+    processing flag that count against a sample where it does not (HELD_BITS).  Raises InputError when the request
+    needs a field that is absent.
     """
     for name in request.largest:
         if name not in fields:
@@ -94,9 +97,11 @@ def ascat_codes(
         _surface_state(account, rejected, fields["surface_state"], meanings.get("surface_state", {}))
     for name, limit in request.largest.items():
         reject(rejected, fields[name] > limit, account.code(MASKS[name]))
+    if request.quantity == "SSM" and "sensitivity" in fields:
+        reject(rejected, fields["sensitivity"] < SMALLEST_SENSITIVITY, account.code("low_sensitivity"))
     for name in ("surface_flag", "processing_flag", "confidence_flag", "correction_flag"):
         if name in fields:
-            held = _held_bits(request.quantity, name, meanings.get(name, {}), soil_moisture_bits)
+            held = _held_bits(request.quantity, name, meanings.get(name, {}), held_bits or HELD_BITS)
             bits = np.where(np.isfinite(fields[name]) & (fields[name] != MISSING_BYTE), fields[name], 0).astype(
                 np.int64
             )
@@ -104,16 +109,24 @@ def ascat_codes(
     return rejected
 
 
-def _held_bits(quantity: str, name: str, meanings: Mapping[int, str], soil_moisture_bits: int) -> int:
+def _held_bits(quantity: str, name: str, meanings: Mapping[int, str], undescribed: Mapping[str, int]) -> int:
     """The bits of a flag that reject a sample."""
     if name == "correction_flag":  # what it sets to NaN is undefined anyway
         return sum(mask for mask, meaning in meanings.items() if "backscatter_not_usable" in meaning)
-    if quantity == "SSM" or name == "surface_flag":  # H121 and its kin: any bit of it spoils the retrieval
+    if name == "surface_flag":  # H121 and its kin: any bit of it spoils the retrieval
         return 255
-    if meanings:
-        spoken = sum(mask for mask, text in meanings.items() if "soil_moisture" in text or "sensitivity" in text)
-        return 255 & ~spoken
-    return 0 if name == "confidence_flag" else 255 & ~soil_moisture_bits
+    if name == "processing_flag" and not meanings:
+        return undescribed[quantity]
+    if quantity == "SSM":
+        return 255
+    if not meanings:
+        return 0
+    return 255 & ~sum(mask for mask, text in meanings.items() if _of_soil_moisture(text))
+
+
+def _of_soil_moisture(text: str) -> bool:
+    """Whether the meaning of a bit is about soil moisture alone."""
+    return ("soil_moisture" in text or "sensitivity" in text) and "backscatter" not in text
 
 
 def _surface_state(account: Account, rejected: np.ndarray, state: np.ndarray, meanings: Mapping[int, str]) -> None:

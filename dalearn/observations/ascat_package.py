@@ -17,7 +17,7 @@ from dalearn.observations.nearest import NearestCells
 from dalearn.observations.packed import FLOAT_FILL, INTEGER_FILLS
 from dalearn.observations.request import ProductRequest
 from dalearn.observations.samples import Samples
-from dalearn.observations.swath import Swath, on_cells_of_swath
+from dalearn.observations.swath import LEVEL_2_BITS, Swath, on_cells_of_swath
 
 
 def read_ascat_package(
@@ -66,6 +66,9 @@ def _swath(request: ProductRequest, path: Path, records: Any) -> Swath:
         for field, aliases in FIELD_NAMES.items()
         if (found := next((alias for alias in aliases if alias in names), None)) and records[found].ndim == 1
     }
+    if "sat_track_azi" in names:  # as_des_pass has not the same sense in all formats of the package
+        azimuth = _numbers(records["sat_track_azi"]) % 360.0
+        fields["descending"] = ((azimuth > 90.0) & (azimuth < 270.0)).astype(np.float64)
     return Swath(
         source=str(path),
         variable=name,
@@ -75,6 +78,7 @@ def _swath(request: ProductRequest, path: Path, records: Any) -> Swath:
         noise=_numbers(records[noise]) if noise else np.full(len(records), np.nan),
         fields=fields,
         meanings={},
+        held_bits=LEVEL_2_BITS,
     )
 
 

@@ -1,7 +1,13 @@
 """ASCAT swath files in netCDF: EUMETSAT level 2 (rows x cells of the swath) and H SAF swaths (one dimension).
 
-The declared valid range of EUMETSAT's sigma40 is wrong (+-1e7 for numbers in 1e-6 dB: -10 to 10 dB) and would mask
-most of it: numbers are taken raw.
+Three traps of EUMETSAT's files, all seen in real ones:
+
+* the declared valid range of sigma40 (+-1e7 for numbers in 1e-6 dB: -10 to 10 dB) would mask much of it: numbers are
+  taken raw;
+* ``as_des_pass`` is 1 where the satellite flies north, though its attribute says 1 = descending: the direction is taken
+  from the latitudes;
+* a row of ``proc_flag1`` holds the two bytes of each flag of the left half of the swath one after the other, and
+  nothing of the right half: the left half is put in its place, the right half has no processing flag.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +24,7 @@ from dalearn.observations.nearest import NearestCells
 from dalearn.observations.packed import decoded, find, flag_names, need, units_of
 from dalearn.observations.request import ProductRequest
 from dalearn.observations.samples import Samples
-from dalearn.observations.swath import Swath, on_cells_of_swath
+from dalearn.observations.swath import LEVEL_2_BITS, Swath, on_cells_of_swath
 
 TIME_NAMES = ("utc_line_nodes", "time")
 
@@ -65,17 +71,47 @@ def _swath(request: ProductRequest, path: Path, dataset: netCDF4.Dataset) -> Swa
             fields[field] = np.broadcast_to(values.reshape(values.shape + (1,) * (len(shape) - values.ndim)), shape)
             fields[field] = fields[field].ravel()
             meanings[field] = flag_names(dataset, found)
+    value = _plane(path, dataset, name, dimensions)
+    if len(shape) == 2:
+        fields["descending"] = _southward(fields["latitude"].reshape(shape)).ravel()
+        if "processing_flag" in fields:
+            flags = _flags_in_place(fields["processing_flag"].reshape(shape), np.isfinite(value).reshape(shape))
+            fields["processing_flag"] = flags.ravel()
     noise = find(dataset, *(name + suffix for suffix in NOISE_SUFFIXES))
     return Swath(
         source=str(path),
         variable=name,
         units=units_of(dataset, name),
         time=np.broadcast_to(time.reshape((-1,) + (1,) * (len(shape) - 1)), shape).ravel(),
-        value=_plane(path, dataset, name, dimensions),
+        value=value,
         noise=_plane(path, dataset, noise, dimensions) if noise else np.full(int(np.prod(shape)), np.nan),
         fields=fields,
         meanings=meanings,
+        held_bits=LEVEL_2_BITS,
     )
+
+
+def _southward(latitude: np.ndarray) -> np.ndarray:
+    """1 where the middle of the swath moves south, 0 where it moves north, (row, cell); NaN for a single line."""
+    if len(latitude) < 2:
+        return np.full(latitude.shape, np.nan)
+    step = np.gradient(latitude[:, latitude.shape[1] // 2])
+    return np.repeat((step < 0.0).astype(np.float64)[:, None], latitude.shape[1], axis=1)
+
+
+def _flags_in_place(flags: np.ndarray, retrieved: np.ndarray) -> np.ndarray:
+    """Flags (row, cell) of the nodes they belong to, NaN where there is none.
+
+    A flag that is missing (NaN) where there is a retrieval tells that the bytes are not in their places.
+    """
+    half = flags.shape[1] // 2
+    if not (np.isnan(flags) & retrieved).any():
+        return flags
+    placed = np.full(flags.shape, np.nan)
+    low = flags[:, 1 : 2 * half : 2]
+    if not (np.isnan(low) & retrieved[:, :half]).any():
+        placed[:, :half] = low
+    return placed
 
 
 def _plane(path: Path, dataset: netCDF4.Dataset, name: str, dimensions: tuple[str, ...]) -> np.ndarray:

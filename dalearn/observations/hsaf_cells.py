@@ -13,7 +13,7 @@ import netCDF4
 import numpy as np
 
 from dalearn.errors import InputError
-from dalearn.io import read_time, reading
+from dalearn.io import read_time, read_values, reading
 from dalearn.observations.account import Account, reject
 from dalearn.observations.ascat import (
     FIELD_NAMES,
@@ -86,10 +86,12 @@ def _describe(path: Path) -> _CellFile:
                 "with format eumetsat_l2"
             )
         time = dataset["time"]
-        count = time.size
+        count = int(time.size)
         name = find(dataset, "location_id", "gpi")
         identity = raw(dataset, name) if name else np.round(latitude, 3) * 1e6 + np.round(longitude, 3)
         row_end, index_name = _rows(path, dataset, count)
+        if row_end is not None:
+            count = int(row_end[-1])
         defined = np.isfinite(latitude) & np.isfinite(longitude)
         check_position(str(path), latitude[defined], longitude[defined])  # masked locations lie nowhere
         begin = read_time(dataset, "time", slice(0, 1))
@@ -105,10 +107,12 @@ def _rows(path: Path, dataset: netCDF4.Dataset, count: int) -> tuple[np.ndarray 
     if name is not None:
         sizes = decoded(dataset, name)
         row_end = np.cumsum(np.where(np.isfinite(sizes) & (sizes > 0), sizes, 0)).astype(np.int64)
-        if len(row_end) == 0 or row_end[-1] != count:
+        held = int(row_end[-1]) if len(row_end) else 0
+        # H108 ends with places for samples that never came
+        if held > count or np.isfinite(read_values(dataset, "time", slice(held, count))).any():
             raise InputError(
-                f"{path}: row_size adds up to {row_end[-1] if len(row_end) else 0}, the file has {count} samples; it "
-                "is cut short or damaged, copy it again"
+                f"{path}: row_size adds up to {held}, the file has {count} samples; it is cut short or damaged, copy "
+                "it again"
             )
         return row_end, None
     indexed = [name for name in dataset.variables if "instance_dimension" in dataset[name].ncattrs()]
@@ -180,13 +184,20 @@ def _block(
         )
     units = units_of(dataset, name) or UNITS[request.quantity]
     noise = find(dataset, *(name + suffix for suffix in NOISE_SUFFIXES))
-    fields, meanings = {}, {}
+    fields: dict[str, np.ndarray] = {"latitude": cell}
+    meanings = {}
+    location = _locations(file, dataset, chunk)[use]
     for field, names in FIELD_NAMES.items():
         found = find(dataset, *names)
-        if found is not None and dataset[found].dimensions == dataset["time"].dimensions:
+        if found is None or field in ("latitude", "longitude"):
+            continue
+        if dataset[found].dimensions == dataset["time"].dimensions:
             fields[field] = _field(dataset, found, chunk)[use]
-            meanings[field] = flag_names(dataset, found)
-    fields["latitude"] = cell
+        elif dataset[found].shape[:1] == file.latitude.shape:
+            fields[field] = _of_location(dataset, found, location, time)
+        else:
+            continue
+        meanings[field] = flag_names(dataset, found)
     value = decoded(dataset, name, chunk)[use]
     return Samples(
         source=str(file.path),
@@ -198,6 +209,15 @@ def _block(
         error=(decoded(dataset, noise, chunk)[use] if noise else np.full(len(use), np.nan)).astype(np.float32),
         rejected=ascat_codes(request, account, str(file.path), fields, meanings),
     )
+
+
+def _of_location(dataset: netCDF4.Dataset, name: str, location: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """What is known of the place of each sample, or of its place and day of the year."""
+    values = decoded(dataset, name)
+    if values.ndim == 1:
+        return values[location]
+    day = (time.astype("datetime64[D]") - time.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64)
+    return values[location, np.minimum(day, values.shape[1] - 1)]
 
 
 def _field(dataset: netCDF4.Dataset, name: str, chunk: slice) -> np.ndarray:

@@ -102,4 +102,5 @@ def _words(meaning: str) -> str:
 def units_of(dataset: netCDF4.Dataset, name: str) -> str:
     """The units of a variable, ``%`` for the spellings of percent."""
     units = str(getattr(dataset[name], "units", "")).strip()
-    return "%" if units.lower() in ("percent", "percentage", "%", "% saturation", "percent saturation") else units
+    plain = re.sub(r"degree of saturation|saturation|[()\s]", "", units.lower())
+    return "%" if plain in ("percent", "percentage", "%") else units

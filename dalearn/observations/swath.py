@@ -10,11 +10,16 @@ import numpy as np
 
 from dalearn.errors import InputError
 from dalearn.observations.account import Account
-from dalearn.observations.ascat import SOIL_MOISTURE_BITS, UNITS, Fields, ascat_codes
+from dalearn.observations.ascat import UNITS, Fields, ascat_codes
 from dalearn.observations.nearest import NearestCells
 from dalearn.observations.points import check_position, overpasses, place
 from dalearn.observations.request import ProductRequest, in_period
 from dalearn.observations.samples import Samples
+
+# Of the processing flag of level 2 the bits 0 (too few neighbours with parameters), 1 (low sensitivity), 2 (azimuthal
+# noise), 3 (fore and aft beams differ), 6 and 7 (too dry, too wet) count, the first two and the last two not against
+# the backscatter.  Bits 4 and 5 (slopes between beams) are set in most retrievals over land, so they say little.
+LEVEL_2_BITS = {"SSM": 1 | 2 | 4 | 8 | 64 | 128, "sigma0": 4 | 8}
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +34,7 @@ class Swath:
     noise: np.ndarray
     fields: Fields
     meanings: Mapping[str, Mapping[int, str]]
-    soil_moisture_bits: int = SOIL_MOISTURE_BITS
+    held_bits: Mapping[str, int] | None = None
 
 
 def on_cells_of_swath(
@@ -54,7 +59,7 @@ def on_cells_of_swath(
     before = last.get(satellite, np.datetime64("0001-01-01", "s"))
     last[satellite] = max(before, swath.time.max())
     fields = {name: values[use] for name, values in swath.fields.items()}
-    rejected = ascat_codes(request, account, swath.source, fields, swath.meanings, swath.soil_moisture_bits)
+    rejected = ascat_codes(request, account, swath.source, fields, swath.meanings, swath.held_bits)
     rejected[swath.time[use] <= before] = account.code("duplicate")
     block = Samples(
         source=swath.source,

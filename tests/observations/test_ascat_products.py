@@ -116,6 +116,36 @@ def test_swath_of_one_dimension(products: Any, prepare: Any, prepared: Any) -> N
     assert np.isnan(prepared()["sigma0_error"]).all()
 
 
+def test_fields_of_places_and_days(products: Any, prepare: Any, prepared: Any) -> None:
+    """H25 and H108: topography of the point, snow probability of the point and the day of the year; letters for
+    passes, and places at the end for samples that never came."""
+    path = products.folder / "H108.nc"
+    with netCDF4.Dataset(path, "w") as dataset:
+        for name, size in (("locations", 1), ("obs", 6), ("dayofyear", 366)):
+            dataset.createDimension(name, size)
+        snow = np.zeros((1, 366))
+        snow[0, 31] = 90  # 1 February
+        for name, kind, dimensions, values, units in (
+            ("lat", "f8", ("locations",), [43.0], ""), ("lon", "f8", ("locations",), [1.0], ""),
+            ("location_id", "i8", ("locations",), [7], ""), ("row_size", "i8", ("locations",), [4], ""),
+            ("time", "f8", ("obs",), [40179.9, 40207.9, 40208.4, 40238.4, 9.969e36, 9.969e36], "days since 1900-01-01"),
+            ("sm", "i1", ("obs",), [20, 30, 40, 50, -127, -127], "degree of saturation (%)"),
+            ("orbit_dir", "S1", ("obs",), np.array(["A", "A", "D", "D", "", ""], "S1"), ""),
+            ("advf_topo", "u1", ("locations",), [9], "%"),
+            ("advf_snow_prob", "u1", ("locations", "dayofyear"), snow, "%"),
+        ):  # fmt: skip
+            dataset.createVariable(name, kind, dimensions).units = units
+            dataset[name].set_auto_maskandscale(False)
+            dataset[name][:] = values
+    counts = prepare("hsaf_cells", path, 43.0, 1.0, largest={"snow": 50, "topography": 10})
+    assert counts == {"read": 4, "kept": 3, "snow_probability": 1}
+    assert prepared()["when"][prepared()["reason"] == "snow_probability"].astype(str) == ["2010-02-01T09:36:00"]
+    with pytest.raises(InputError, match="4 topographic_complexity"):
+        prepare("hsaf_cells", path, 43.0, 1.0, largest={"topography": 8})
+    counts = prepare("hsaf_cells", path, 43.0, 1.0, passes="ascending")
+    assert counts == {"read": 4, "kept": 2, "other_pass": 2}
+
+
 @pytest.mark.parametrize(("passes", "kept"), [("both", 6), ("ascending", 3), ("descending", 3)])
 def test_passes(products: Any, prepare: Any, prepared: Any, passes: str, kept: int) -> None:
     counts = prepare("hsaf_cells", products.hsaf(), 43.0, 1.0, passes=passes, tolerance_km=3.0)
@@ -172,10 +202,42 @@ def test_swath(products: Any, prepare: Any, prepared: Any) -> None:
     written = prepared()
     np.testing.assert_allclose(written["sigma0"][np.argsort(written["cell_index"])], -8.0 - np.arange(12.0), rtol=1e-6)
     assert set(np.unique(written["time"] - written["time"].min())) == {0, 4, 8, 12}
-    counts = prepare(
-        "eumetsat_l2", path, *where, quantity="sigma0", tolerance_km=2.0, passes="descending", largest={"snow": 75}
-    )
-    assert counts == {"read": 12, "kept": 2, "other_pass": 6, "snow_probability": 4}
+    wishes = {"quantity": "sigma0", "tolerance_km": 2.0, "largest": {"snow": 75}}
+    counts = prepare("eumetsat_l2", path, *where, **wishes, passes="ascending")
+    assert counts == {"read": 12, "kept": 8, "snow_probability": 4}
+    with pytest.raises(InputError, match="12 other_pass"):
+        prepare("eumetsat_l2", path, *where, **wishes, passes="descending")
+
+
+@pytest.mark.parametrize(("quantity", "expected"), [("sigma0", [4, 8]), ("SSM", [1, 2, 4, 8, 64, 128])])
+def test_processing_flags_of_level_2(
+    products: Any, prepare: Any, prepared: Any, quantity: str, expected: list[int]
+) -> None:
+    """The slopes between beams (16, 32) are held against nothing."""
+    path, flags = products.swath(), [0, 1, 2, 4, 8, 16, 32, 64, 128, 0, 0, 0]
+    change(path, "proc_flag1", np.reshape(flags, (4, 3)))
+    with netCDF4.Dataset(path, "a") as dataset:
+        moisture = dataset.createVariable("soil_moisture", "u2", ("numRows", "numCells"))
+        moisture.set_auto_maskandscale(False)
+        moisture.setncatts({"scale_factor": np.float32(0.01), "units": "percent"})
+        moisture[:] = 4000
+    latitude, longitude = np.meshgrid([43.0, 43.25, 43.5, 43.75], [1.0, 1.25, 1.5], indexing="ij")
+    prepare("eumetsat_l2", path, latitude.ravel(), longitude.ravel(), quantity=quantity, tolerance_km=2.0)
+    order = np.argsort(prepared()["cell_index"])
+    assert np.array(flags)[prepared()["reason"][order] == "processing_flag"].tolist() == expected
+
+
+def test_processing_flags_out_of_place(products: Any, prepare: Any, prepared: Any) -> None:
+    """Pairs of bytes of the left half (one node of three) in the places of the first two nodes."""
+    path = products.swath()
+    change(path, "proc_flag1", [[0, 4, 0], [0, 0, 0], [255, 255, 255], [0, 8, 0]])
+    change(path, "sigma40", -(2**31), (2, 0))
+    latitude, longitude = np.meshgrid([43.0, 43.25, 43.5, 43.75], [1.0, 1.25, 1.5], indexing="ij")
+    counts = prepare("eumetsat_l2", path, latitude.ravel(), longitude.ravel(), quantity="sigma0", tolerance_km=2.0)
+    assert counts == {"read": 12, "kept": 9, "processing_flag": 2, "undefined": 1}
+    written = prepared()
+    order = np.argsort(written["cell_index"])
+    assert np.flatnonzero(written["reason"][order] == "processing_flag").tolist() == [0, 9]
 
 
 def test_swath_points_of_one_cell(products: Any, prepare: Any, prepared: Any) -> None:
@@ -221,7 +283,7 @@ def test_package(products: Any, prepare: Any, prepared: Any, monkeypatch: pytest
     records["lat"], records["lon"] = 43.0 + 0.2 * np.arange(4), 1.0
     records["sm"], records["sm_noise"] = [30.0, -999999.0, 50.0, 60.0], 4.0
     records["sig40"], records["sig40_noise"] = [-9.0, -10.0, -999999.0, -12.0], 0.1
-    records["proc_flag"], records["snow_prob"], records["sat_id"] = [0, 0, 0, 16], [0, 255, 0, 0], 4
+    records["proc_flag"], records["snow_prob"], records["sat_id"] = [0, 0, 0, 4], [0, 255, 0, 0], 4
 
     class File:
         def __init__(self, name: str) -> None:

@@ -101,11 +101,30 @@ def test_eumetsat_swath(readers: Path, prepare: Any, prepared: Any, quantity: st
     np.testing.assert_allclose(written[f"{quantity}_error"][order], raw[error].values[row, column] * scale, rtol=1e-6)
     seconds = raw.utc_line_nodes.values[row].astype("timedelta64[s]")
     np.testing.assert_array_equal(written["when"][order], np.datetime64("2000-01-01", "s") + seconds)
-    flags = raw.proc_flag1.values[row, column].astype(int)
-    flags = np.where(flags == 255, 0, flags) & (0b111100 if quantity == "sigma0" else 255)
-    np.testing.assert_array_equal(written["rejected"][order] > 0, flags > 0)
+    # the flags of the left half lie one after the other as pairs of bytes, those of the right half are lost
+    flags = np.where(column < 21, raw.proc_flag1.values[row, np.minimum(2 * column + 1, 41)], 0).astype(int)
+    flags &= 0b1100 if quantity == "sigma0" else 0b11001111
+    insensitive = (raw.soil_moisture_sensitivity.values[row, column] < 1_000_000) & (quantity == "SSM")
+    np.testing.assert_array_equal(written["rejected"][order] > 0, (flags > 0) | insensitive)
     if quantity == "sigma0":
         assert 0.4 < (written["sigma0"] < -10.0).mean() < 0.6  # what the declared range would mask
+
+
+def test_direction_of_the_swath(readers: Path, prepare: Any, prepared: Any) -> None:
+    """Evening passes fly north: the latitudes say so, the attribute of as_des_pass says the contrary."""
+    raw = stored(readers / SWATH)
+    row, column = (index[::37] for index in np.nonzero(raw.sigma40.values != -(2**31)))
+    position = raw.latitude.values[row, column] * 1e-6, raw.longitude.values[row, column] * 1e-6
+    prepare("eumetsat_l2", readers / SWATH, *position, quantity="sigma0", tolerance_km=0.1, passes="ascending")
+    other = prepared()["reason"][np.argsort(prepared()["cell_index"])] == "other_pass"
+    northward = np.gradient(raw.latitude.values[:, 21])[row] > 0
+    np.testing.assert_array_equal(other, ~northward)
+    assert raw.as_des_pass.attrs["flag_meaning"] == "ascending, descending"
+    assert (raw.as_des_pass.values[row][northward] == 1).mean() > 0.99
+    hour = (raw.utc_line_nodes.values[row] / 3600.0 + position[1] / 15.0) % 24.0
+    low = np.abs(position[0]) < 50.0
+    assert 19.0 < np.median(hour[northward & low]) < 23.0
+    assert 8.0 < np.median(hour[~northward & low]) < 11.0
 
 
 def test_whole_swath(readers: Path, prepare: Any) -> None:
