@@ -98,7 +98,7 @@ def test_nothing_at_these_depths(products: Any, prepare: Any, tmp_path: Path) ->
     with pytest.raises(InputError, match=r"soil moisture is at 0.2-0.2, 0.3-0.3 m, not within 0 to 0.1 m"):
         prepare("ismn", [products.ismn(depth=0.2), products.ismn(depth=0.3)], 43.0, 1.0)
     with pytest.raises(
-        InputError, match=r"no sensor Other; set prepare.observations.product.sensor to one of Probe_5 TM"
+        InputError, match=r"no sensor Other; set prepare.observations.product.sensor to one of Probe_5.TM"
     ):
         prepare("ismn", products.ismn(), 43.0, 1.0, sensor="Other")
     assert not (tmp_path / "prepared.nc").exists()
