@@ -92,7 +92,7 @@ def read_values(dataset: netCDF4.Dataset, name: str, index: Any = slice(None), d
     return np.where(np.abs(values) < FILL_THRESHOLD, values, np.array(np.nan, dtype))
 
 
-def read_time(dataset: netCDF4.Dataset, name: str = "time") -> np.ndarray:
+def read_time(dataset: netCDF4.Dataset, name: str = "time", index: Any = slice(None)) -> np.ndarray:
     """A CF time variable as datetime64[s] in UTC, rounded to the second.
 
     Raises InputError for undefined times, a calendar other than the real one or units that are not
@@ -108,7 +108,7 @@ def read_time(dataset: netCDF4.Dataset, name: str = "time") -> np.ndarray:
     calendar = str(getattr(variable, "calendar", "standard")).lower()
     if calendar not in ("standard", "gregorian", "proleptic_gregorian"):
         raise InputError(f"{where} uses the {calendar} calendar; convert the file to the standard calendar")
-    numbers = np.ma.filled(np.ma.asarray(variable[:]).astype(np.float64), np.nan)
+    numbers = np.ma.filled(np.ma.asarray(variable[index]).astype(np.float64), np.nan)
     if not np.isfinite(numbers).all():
         raise InputError(f"{where} is undefined at index {int(np.argmin(np.isfinite(numbers)))}; give every time")
     year, month, day = (int(part) for part in match["date"].split("-"))
