@@ -16,8 +16,8 @@ COLOURS = (BLUE, VERMILLION, GREEN)
 
 @dataclass(frozen=True)
 class IncrementPanel:
-    """One season, everything (window,): the window ends, the mean true LAI, and by run the mean LAI over cells and noise
-    seeds, its RMSE over them (m2 m-2) and that of root-zone soil moisture (m3 m-3)."""
+    """One season, everything (window,): the window ends, the mean true LAI, and by run the mean LAI over cells and
+    noise seeds, its RMSE over them (m2 m-2) and that of root-zone soil moisture (m3 m-3)."""
 
     name: str
     time: np.ndarray

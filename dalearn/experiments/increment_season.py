@@ -1,7 +1,7 @@
 """One season of the twin over crops, for comparing filters: model, truth and noisy observations, all in memory.
 
 Every noise seed is a further copy of the cells, so that a filter runs once over the season for all of them.  What
-the model does not know is what the twin takes from it (``twin/truth.py``): soil texture, rain, leaf longevity, harvests.
+the model does not know is what the twin takes from it: soil texture, rain, leaf longevity and harvests.
 """
 
 import dataclasses

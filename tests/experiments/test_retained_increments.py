@@ -1,0 +1,26 @@
+"""What is left of an LAI increment after 24 hours, against the numbers of the real SODA."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from dalearn.experiments.retained_increments import retained_increments
+
+
+@pytest.mark.parametrize("name", ["A_0501", "B_0501", "B_0220"])
+def test_soda_windows(shared, name):
+    """SODA's own rule gives the shares of SODA's stored forecasts; with the structure nearly all is kept."""
+    path = shared / "reference" / "soda" / f"{name}.nc"
+    with xr.open_dataset(path) as dataset:
+        difference = (dataset.post_LAI.sel(exp="lai") - dataset.post_LAI.sel(exp="none")).values
+        increment = dataset.exp_incr.sel(exp="lai", cv="LAI").values
+    vegetated = np.isfinite(difference)
+    soda = retained_increments(path, "unchanged")
+    np.testing.assert_allclose([row.share for row in soda], (difference / increment)[vegetated], rtol=2e-3)
+    np.testing.assert_allclose([row.increment for row in soda], increment[vegetated], rtol=2e-3)
+    lasting = retained_increments(path, "with_leaves", leaf_biomass="model")
+    shares = np.array([row.share for row in lasting])
+    assert ((shares > 0.93) & (shares < 1.0)).all()
+    if name.endswith("0501"):
+        assert max(row.share for row in soda) < 0.45
+        assert all(0.95 < row.sensitivity < 1.05 for row in lasting)
