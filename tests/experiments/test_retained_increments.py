@@ -2,9 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 
+from dalearn.assimilation.control import ControlVector
+from dalearn.assimilation.jacobian import window_jacobian
+from dalearn.experiments.parity_filter import create_operators
 from dalearn.experiments.retained_increments import retained_increments
+from dalearn.experiments.soda_case import read_soda_case
 
 
 @pytest.mark.parametrize("name", ["A_0501", "B_0501", "B_0220"])
@@ -24,3 +29,20 @@ def test_soda_windows(shared, name):
     if name.endswith("0501"):
         assert max(row.share for row in soda) < 0.45
         assert all(0.95 < row.sensitivity < 1.05 for row in lasting)
+
+
+@torch.no_grad()
+def test_a_year_of_windows(shared):
+    """37 dates over a year of a C3 crop: where SODA's dLAI/dLAI is far below 1, that with structure is not."""
+    case = read_soda_case(shared / "reference" / "soda" / "scan_A.nc")
+    windows, operators = case.windows, create_operators(case, case.windows)
+    kept = {}
+    for rule in ("unchanged", "with_leaves"):
+        control = ControlVector(structural_biomass=rule)
+        linear = window_jacobian(windows.model, windows.grid, windows.state, windows.forcing, operators, control)
+        kept[rule] = linear.jacobian[case.observed.index("LAI"), 0]
+    lost = kept["unchanged"] < 0.7
+    assert 12 <= lost.sum() <= 25
+    assert (kept["with_leaves"] > 0.9).all()
+    assert (kept["with_leaves"] < 1.05).all()
+    torch.testing.assert_close(kept["with_leaves"][~lost], kept["unchanged"][~lost], atol=2e-3, rtol=0.0)
