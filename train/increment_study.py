@@ -24,7 +24,7 @@ from dalearn.errors import InputError
 from dalearn.evaluation.increment_figure import IncrementPanel, draw_increments
 from dalearn.evaluation.style import save_figure
 from dalearn.experiments.increment_runs import RULES, VARIABLES, SeasonRun, run_rule, truth_of
-from dalearn.experiments.increment_scores import Score, score_season, score_table
+from dalearn.experiments.increment_scores import score_season, score_table
 from dalearn.experiments.increment_season import SeasonSettings, make_season
 from dalearn.experiments.progress import Progress
 
@@ -39,6 +39,7 @@ def study(
     output: Path,
     weather_seeds: list[int] | None = None,
     settings: SeasonSettings = DEFAULTS,
+    leaf_area_error: float = 0.2,
     compile: bool = True,
     quick: bool = False,
 ) -> None:
@@ -48,6 +49,7 @@ def study(
         output: directory for the results; made when absent.
         weather_seeds: seeds of the twin, each with its own weather and model errors; 3 and 4 when not given.
         settings: cells, period and observations.
+        leaf_area_error: background error of LAI in the filters, relative to LAI.
         compile: compile the land model.
         quick: two cells and eleven days instead of ``settings``, to see the program run.
     """
@@ -67,17 +69,24 @@ def study(
                 bar.update()
 
             season = make_season(settings, seed, compiled=compile, progress=show)
-            runs = {label: run_rule(season, label, progress=show) for label in RULES}
+            runs = {label: run_rule(season, label, leaf_area_error=leaf_area_error, progress=show) for label in RULES}
         truth = truth_of(season)
         scores += score_season(seed, settings.ends, runs, truth)
         panels.append(panel_of(seed, settings, runs, truth))
         cells += rows_of_cells(seed, season.places, runs, truth)
         summary[seed] = {
-            label: {"lai_increment": run.lai_increment, "lai_chi_square": run.lai_chi_square, **run.limit_hits}
+            label: {"lai_increment": float(np.nanmean(run.lai_increment)), **run.limit_hits}
             for label, run in runs.items()
             if RULES[label] is not None
         }
-    write(output, settings, scores, cells, summary, time.process_time() - begin)
+    record = {
+        "settings": dataclasses.asdict(settings),
+        "leaf_area_error": leaf_area_error,
+        "scores": [dataclasses.asdict(row) for row in scores],
+        "increments": summary,
+        "cpu_seconds": time.process_time() - begin,
+    }
+    write(output, record, cells)
     save_figure(draw_increments(panels, "LAI increments: SODA's rule and one that lasts"), output / "season.png")
     print(score_table(scores))
     for seed, of_rules in summary.items():
@@ -117,20 +126,13 @@ def rows_of_cells(
     return rows
 
 
-def write(
-    output: Path, settings: SeasonSettings, scores: list[Score], cells: list[dict], summary: dict, seconds: float
-) -> None:
+def write(output: Path, record: dict, cells: list[dict]) -> None:
     """The tables and the record of the study."""
-    tables = {"scores.csv": [dataclasses.asdict(row) for row in scores], "cells.csv": cells}
-    for name, rows in tables.items():
+    for name, rows in {"scores.csv": record["scores"], "cells.csv": cells}.items():
         with (output / name).open("w", newline="") as file:
             table = csv.DictWriter(file, list(rows[0]))
             table.writeheader()
             table.writerows(rows)
-    record = {
-        "settings": dataclasses.asdict(settings), "scores": tables["scores.csv"], "increments": summary,
-        "cpu_seconds": seconds,
-    }  # fmt: skip
     (output / "study.json").write_text(json.dumps(record, indent=1) + "\n")
 
 

@@ -1,12 +1,13 @@
 """The runs over a season that the study of lasting increments compares."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from torch import Tensor
 
+from dalearn.assimilation.covariance import BackgroundErrorSettings
 from dalearn.assimilation.cycle import run_cycle
 from dalearn.assimilation.record import WindowRecord
 from dalearn.assimilation.scheme import FilterState
@@ -27,21 +28,30 @@ class SeasonRun:
 
     Attributes:
         forecast, analysis: ``VARIABLES`` -> (window, seed, place) before and after the increments, m2 m-2 and m3 m-3.
-        lai_increment: mean absolute increment of LAI where LAI was observed, m2 m-2; NaN without assimilation.
-        lai_chi_square: mean of (departure / expected deviation)^2 of the observed LAI; 1 where B and R are right.
+        lai_increment: size of the LAI increments where LAI was observed (window, seed, place), m2 m-2; else NaN.
+        lai_chi_square: (departure / expected deviation)^2 of the observed LAI, likewise; 1 on average if B and R are
+            right.
         limit_hits: how often each limit was hit, over windows and columns.
     """
 
     forecast: dict[str, np.ndarray]
     analysis: dict[str, np.ndarray]
-    lai_increment: float
-    lai_chi_square: float
+    lai_increment: np.ndarray
+    lai_chi_square: np.ndarray
     limit_hits: dict[str, int]
 
 
-def run_rule(season: Season, label: str, *, progress: Callable[[str, int, int], None]) -> SeasonRun:
-    """The season with the rule ``label`` of ``RULES``; ``progress`` as in ``make_season``."""
+def run_rule(
+    season: Season, label: str, *, leaf_area_error: float = 0.2, progress: Callable[[str, int, int], None]
+) -> SeasonRun:
+    """The season with the rule ``label`` of ``RULES``; ``progress`` as in ``make_season``.
+
+    ``leaf_area_error``: of the background relative to LAI, and the same at LAI 2 for all below it.
+    """
     rule, records = RULES[label], list[WindowRecord]()
+    background = BackgroundErrorSettings(leaf_area_index=leaf_area_error)
+    low = leaf_area_error * background.leaf_area_index_threshold
+    background = replace(background, low_leaf_area_index=low)
 
     def keep(record: WindowRecord, _: FilterState) -> None:
         records.append(record)
@@ -55,7 +65,7 @@ def run_rule(season: Season, label: str, *, progress: Callable[[str, int, int], 
         season.windows,
         operators,
         None if rule is None else season.observations,
-        FilterSettings(structural_biomass=rule or "unchanged"),
+        FilterSettings(structural_biomass=rule or "unchanged", background=background),
         on_window=keep,
     )
     hits: dict[str, int] = {}
@@ -63,13 +73,13 @@ def run_rule(season: Season, label: str, *, progress: Callable[[str, int, int], 
         for name, count in record.limit_hits.items():
             hits[name] = hits.get(name, 0) + count
     normalised = _stack([(record.departure[1] / record.expected_deviation[1]).square() for record in records])
-    seen = np.isfinite(normalised)
-    increments = np.abs(_stack([record.increment["LAI"] for record in records]))[seen]
+    increments = np.abs(_stack([record.increment["LAI"] for record in records]))
+    shape = len(records), season.noise_seeds, len(season.places)
     return SeasonRun(
         forecast=_series(season, [record.forecast for record in records]),
         analysis=_series(season, [record.analysis for record in records]),
-        lai_increment=float(increments.mean()) if seen.any() else np.nan,
-        lai_chi_square=float(normalised[seen].mean()) if seen.any() else np.nan,
+        lai_increment=np.where(np.isfinite(normalised), increments, np.nan).reshape(shape),
+        lai_chi_square=normalised.reshape(shape),
         limit_hits=hits,
     )
 

@@ -50,11 +50,12 @@ def season_run(values):
     """A run whose analyses are ``values`` (window, seed, place) and whose forecasts are 1 above."""
     analysis = {"LAI": values, "root zone": 0.1 * values}
     forecast = {name: of_one + 1.0 for name, of_one in analysis.items()}
-    return SeasonRun(forecast, analysis, lai_increment=0.1, lai_chi_square=1.0, limit_hits={})
+    observed = np.where(np.arange(len(values))[:, None, None] == 1, values, np.nan)
+    return SeasonRun(forecast, analysis, lai_increment=observed, lai_chi_square=observed**2, limit_hits={})
 
 
 def test_scores_are_means_of_the_rmse_of_cells_and_seeds():
-    ends = np.datetime64("2015-03-30T09:00", "s") + np.arange(4) * np.timedelta64(86400, "s")
+    ends = np.datetime64("2015-03-31T09:00", "s") + np.arange(4) * np.timedelta64(86400, "s")
     assert list(periods(ends)) == ["season", "2015-03", "2015-04"]
     shape = len(ends), 2, 3
     truth = {name: np.zeros((len(ends), 1, 3)) for name in ("LAI", "root zone")}
@@ -68,6 +69,9 @@ def test_scores_are_means_of_the_rmse_of_cells_and_seeds():
     assert (row.soda_bias, row.lasting_bias) == pytest.approx((1.0, -1.0 / 3.0))
     assert row.difference == pytest.approx(0.0, abs=1e-12)
     assert row.lower < -0.2 < 0.2 < row.upper
+    assert (row.soda_chi_square, row.lasting_chi_square) == pytest.approx((1.0, 1.5))
+    assert np.isnan(scores["analysis", "root zone", "season"].soda_chi_square)
+    assert np.isnan(scores["analysis", "LAI", "2015-04"].soda_chi_square)
     assert row.better == pytest.approx(2.0 / 3.0)
     assert scores["forecast", "LAI", "2015-04"].soda == pytest.approx(2.0)
     assert scores["analysis", "root zone", "2015-03"].open_loop == pytest.approx(0.3)
