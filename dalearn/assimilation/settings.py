@@ -40,7 +40,8 @@ class FilterSettings:
         leaf_biomass: leaf biomass added per LAI increment: ``model`` (the ratio of the running model, so that the
             increment survives the daily update) or ``surfex`` (the default table of SURFEX, XALPH).
         structural_biomass: active structural biomass stays ``unchanged`` when LAI is moved (SURFEX), or moves
-            ``with_leaves`` along the nitrogen dilution law, so that an LAI increment lasts.
+            ``with_leaves`` along the nitrogen dilution law, so that an LAI increment lasts; the LAI background error
+            should then be smaller (docs/parity.md).
         chunk_cells: cells per Jacobian computation, to bound memory; all at once when null.
     """
 
