@@ -34,7 +34,8 @@ PATH_KEYS = ("files", "altitude_file", "land_cover", "texture", "altitude", "tre
 def matching_files(where: str, patterns: Iterable[str]) -> list[Path]:
     """The files that the patterns match, each once, in the order of the patterns and then of their names.
 
-    A folder counts where it is named without wildcards: some products come as one (ISMN).  Raises InputError naming a pattern that matches nothing.
+    A folder counts where it is named without wildcards: some products come as one (ISMN).
+    Raises InputError naming a pattern that matches nothing.
     """
     found: dict[Path, None] = {}
     for pattern in patterns:
