@@ -21,17 +21,21 @@ from dalearn.variables import VARIABLES
 
 logger = logging.getLogger("dalearn")
 
+LARGE_FILE = 200_000_000  # bytes, compressed: some 200 million samples
 MODEL_TOLERANCE = np.timedelta64(90, "m")  # between an observation and the open-loop output it is compared with
 
 
-def read_configured(setup: Setup, name: str) -> Observations:
+def read_configured(
+    setup: Setup, name: str, *, start: np.datetime64 | None = None, end: np.datetime64 | None = None
+) -> Observations:
     """The observations called ``name`` on the cells of the run, before rescaling.
 
-    Raises InputError for a file that cannot be used or lies elsewhere.
+    ``start`` and ``end`` limit what is held of a file in the native layout.  Raises InputError for a file that cannot
+    be used or lies elsewhere.
     """
     section = setup.config.observation(name)
     observations = on_cells(
-        _read(section), setup.surface.latitude, setup.surface.longitude, tolerance_km=section.tolerance_km
+        _read(section, start, end), setup.surface.latitude, setup.surface.longitude, tolerance_km=section.tolerance_km
     )
     if section.error is not None:
         observations = replace(observations, error=np.full(len(observations), section.error))
@@ -42,10 +46,10 @@ def read_configured(setup: Setup, name: str) -> Observations:
     return observations
 
 
-def _read(section: ObservationConfig) -> Observations:
+def _read(section: ObservationConfig, start: np.datetime64 | None, end: np.datetime64 | None) -> Observations:
     path = Path(section.path or "")
     if section.layout == "native":
-        return read_observations(path, section.quantity, section.error)
+        return read_observations(path, section.quantity, section.error, start=start, end=end)
     if section.layout == "in_situ_case":
         return read_in_situ(path, section.depth_cm, np.nan if section.error is None else section.error)
     if section.quantity == "LAI":
@@ -60,10 +64,15 @@ def _near_hours(time: np.ndarray, section: ObservationConfig) -> np.ndarray:
 
 
 def check_overlap(setup: Setup) -> None:
-    """Read everything that the configuration uses; InputError when some of it has no sample where it is needed."""
+    """Read everything that the configuration uses; InputError when some of it has no sample where it is needed.
+
+    Of a large file no more is read than it takes to find a usable sample.
+    """
     for name, where, start, end in setup.config.used_observations():
-        observations = read_configured(setup, name)
         first, last = as_time(start, where), as_time(end, where)
+        if _is_large(setup.config.observation(name)) and _some_sample(setup, name, first, last):
+            continue
+        observations = read_configured(setup, name)
         if not len(observations.between(first, last)):
             covered = "no usable sample"
             if len(observations):
@@ -72,6 +81,21 @@ def check_overlap(setup: Setup) -> None:
                 f"{observations.source}: {name}: {covered}, none in {where} ({start} to {end}); "
                 "choose a period that overlaps"
             )
+
+
+def _is_large(section: ObservationConfig) -> bool:
+    return section.layout == "native" and Path(section.path or "").stat().st_size > LARGE_FILE
+
+
+def _some_sample(setup: Setup, name: str, first: np.datetime64, last: np.datetime64) -> bool:
+    """Whether there is a usable sample in ``first`` <= time < ``last``, looked for in longer and longer parts."""
+    length = np.timedelta64(1, "D")
+    while first < last:
+        end = min(first + length, last)
+        if len(read_configured(setup, name, start=first, end=end)):
+            return True
+        first, length = end, 4 * length
+    return False
 
 
 def read_rescaled(setup: Setup, name: str, open_loop: OpenLoopData) -> Observations:
