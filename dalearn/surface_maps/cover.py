@@ -15,10 +15,11 @@ from dalearn.surface_maps.legends import COVERS, LEGENDS, types_of_covers
 from dalearn.surface_maps.raster import VALUES_PER_BLOCK, open_map, raster, unit_factor
 from dalearn.surface_maps.target import TargetGrid
 
-CLASS_NAMES = {
-    "esa_cci": ("lccs_class", "land_cover", "Band1"),
-    "cgls_lc100": ("discrete_classification", "Discrete-Classification-map", "land_cover", "Band1"),
+OWN_NAMES = {
+    "esa_cci": ("lccs_class",),
+    "cgls_lc100": ("discrete_classification", "Discrete-Classification-map"),
 }
+SHARED_NAMES = ("land_cover", "Band1")
 FRACTION_UNITS = {"1": 1.0, "fraction": 1.0, "%": 0.01}
 SUM_TOLERANCE = 0.02
 
@@ -62,7 +63,12 @@ def _cover_of_classes(
     path: Path, dataset: netCDF4.Dataset, classes: str, target: TargetGrid, c4_crop_fraction: float | None
 ) -> Cover:
     legend = LEGENDS[classes]
-    source = raster(path, dataset, CLASS_NAMES[classes])
+    source = raster(path, dataset, (*OWN_NAMES[classes], *SHARED_NAMES))
+    other = next((name for name, names in OWN_NAMES.items() if name != classes and source.variable.name in names), None)
+    if other is not None:
+        raise InputError(
+            f"{source.label} has the classes of {other}; set prepare.surface.classes to {other}, not {classes}"
+        )
     if not source.is_finer_than(target):
         raise InputError(
             f"{source.label}: its pixels of {source.spacing[0]:g} degrees are larger than the cells; take a finer map "
