@@ -105,6 +105,7 @@ def prepare_inputs(setup: Setup, directory: RunDirectory) -> list[Path]:
         with _once(notes, path, _surface_mark(setup)) as wanted:
             if wanted:
                 write_maps(setup.config, setup.surface_maps, path)
+        vars(setup).pop("surface_maps", None)  # large, and now in the file
         setup.surface = read_surface(path)
         files.append(path)
     if section.forcing is not None:

@@ -151,8 +151,8 @@ def raster(path: Path, dataset: netCDF4.Dataset, names: Sequence[str], layer: tu
         for name, variable in dataset.variables.items()
         if variable.dtype != str and all(axis.dimensions[0] in variable.dimensions for axis in axes if axis.ndim == 1)
     } - {axis.name for axis in axes}
-    found = next((name for name in names if name in dataset.variables), None)
-    if found is None and len(gridded) == 1 and all(axis.ndim == 1 for axis in axes):
+    found = next((name for name in names if name in gridded), None)
+    if found is None and len(gridded) == 1:
         found = next(iter(gridded))
     if found is None:
         also = f" (also looked for {', '.join(names[1:])})" if len(names) > 1 else ""
@@ -166,8 +166,6 @@ def raster(path: Path, dataset: netCDF4.Dataset, names: Sequence[str], layer: tu
     for name, size in zip(variable.dimensions, variable.shape, strict=True):
         if name not in dimensions and size > 1 and (layer is None or name != layer[0]):
             raise InputError(f"{path}: {found} has {size} entries along {name}; select one of them")
-    if not set(dimensions) <= set(variable.dimensions):
-        raise InputError(f"{path}: {found} has dimensions {variable.dimensions}; it needs {' and '.join(dimensions)}")
     return Raster(path, variable, grid, dimensions, layer)
 
 

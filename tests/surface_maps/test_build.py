@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import netCDF4
 import numpy as np
 import pytest
 
@@ -166,8 +167,6 @@ def test_albedos_become_overrides(tmp_path: Path) -> None:
 
 def test_fractions_of_types(tmp_path: Path) -> None:
     """The legend ``ecoclimap``: nothing to translate, in whatever order of types, with water of its own."""
-    import netCDF4
-
     files = write_maps(tmp_path)
     order = VEGETATION_TYPES[::-1]
     latitude, longitude = np.array([43.75, 43.25]), np.array([0.25, 0.75])
@@ -198,3 +197,14 @@ def test_cgls_classes_from_gdal(tmp_path: Path) -> None:
     maps = built(files, "cgls_lc100")
     assert maps.counts["without land cover"] == 1
     assert shares(maps, SOUTH_WEST) == {"TEBD": 0.85, "SHRB": 0.05, "GRAS": 0.1}
+
+
+def test_a_height_above_ground_is_no_map(tmp_path: Path) -> None:
+    """Files often have a scalar called height."""
+    files = write_maps(tmp_path)
+    files["tree_height"] = write_map(tmp_path / "height.nc", {"top_of_canopy": (18.0, {"units": "m"})})
+    with netCDF4.Dataset(files["tree_height"], "a") as file:
+        file.createVariable("height", "f8", ())[...] = 2.0
+    maps = built(files)
+    assert maps.tree_height is not None
+    assert np.nanmax(maps.tree_height) == np.nanmin(maps.tree_height) == 18.0

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from dalearn.cli import main
+from dalearn.land.vegetation import VEGETATION_TYPES
 
 from .rasters import GRID, LATITUDES, LONGITUDES, land_cover, write_map, write_maps
 
@@ -44,6 +45,11 @@ def projected(file: netCDF4.Dataset) -> None:
     file.createVariable("crs", "i4", ()).grid_mapping_name = "lambert_azimuthal_equal_area"
 
 
+def curved(file: netCDF4.Dataset) -> None:
+    file.renameVariable("lat", "rlat")
+    file.createVariable("lat", "f8", ("lat", "lon"))[:] = np.broadcast_to(LATITUDES[:, None], (28, 28))
+
+
 def bytes_of(key: str, change: Callable[[bytes], bytes]) -> Make:
     return lambda files: (files[key].write_bytes(change(files[key].read_bytes())), None)[1]
 
@@ -65,7 +71,6 @@ def extra(key: str, **fields: Any) -> Make:
 
 def fractions(total: float) -> Make:
     """A map of fractions of types that sum to ``total``."""
-    from dalearn.land.vegetation import VEGETATION_TYPES
 
     def make(files: dict[str, Path]) -> None:
         with netCDF4.Dataset(files["land_cover"], "w") as file:
@@ -119,6 +124,10 @@ FAULTS = [
     Fault("no sand", rewritten("texture", {"clay": (0.2, {})}), ("texture.nc", "sand is missing")),
     Fault("% without units", texture(20.0, 40.0, ""), ("texture.nc", "clay is 20 (no units)", "outside 0 to 1")),
     Fault("texture in other units", texture(20.0, 40.0, "m"), ("texture.nc", "clay is in m", "%")),
+    Fault("two-dimensional axes", edited("altitude", curved), ("dem.nc", "latitude has 2 dimensions", "regrid")),
+    Fault("swapped legends", edited("land_cover", lambda file: file.renameVariable("lccs_class",
+          "discrete_classification")), ("cover.nc", "classes of cgls_lc100", "not esa_cci")),
+    Fault("nothing in it", rewritten("altitude", {}), ("dem.nc", "altitude is missing", "no variable")),
     Fault("more than all", texture(60.0, 55.0), ("texture.nc", "clay and sand sum to 1.150")),
     Fault("no texture", texture(np.nan, np.nan), ("no cell", "4 without texture")),
     Fault("undeclared fill", rewritten("altitude", {"elevation": (-9999.0, {"units": "m"})}),
