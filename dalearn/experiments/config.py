@@ -6,7 +6,6 @@ The run directory itself is relative to the current directory, so that a configu
 package writes where the user is.
 """
 
-import glob
 import importlib
 import sys
 from collections.abc import Iterator
@@ -17,7 +16,8 @@ from typing import Any, Literal
 import numpy as np
 
 from dalearn.errors import InputError
-from dalearn.experiments.prepare_sections import PrepareConfig, PrepareForcingConfig
+from dalearn.experiments.paths import make_paths_absolute, product_of
+from dalearn.experiments.prepare_sections import PrepareConfig
 from dalearn.experiments.read_config import build, plain, read_yaml
 from dalearn.experiments.sections import (
     ForcingConfig,
@@ -131,9 +131,7 @@ class Config:
         for name in ("surface", "forcing"):
             section = getattr(self, name)
             if name in self.made():
-                if section is not None and (
-                    name == "surface" or _product_of(section.path or "FORCING.nc") != "FORCING"
-                ):
+                if section is not None and (name == "surface" or product_of(section.path or "FORCING.nc") != "FORCING"):
                     raise InputError(f"{name}.path: prepare makes it; leave it out, or leave out prepare.{name}")
             elif self.twin is None and section is None:
                 raise InputError(f"key {name} is missing; add it (or twin, or prepare.{name}, to make it)")
@@ -145,7 +143,7 @@ class Config:
                 observation.path = f"{observation.name}.nc"
             if observation.path is None:
                 raise InputError(f"observations.{observation.name}.path is missing; add it")
-            product = products.get(_product_of(observation.path))
+            product = products.get(product_of(observation.path))
             if product is not None and product.quantity != observation.quantity:
                 raise InputError(
                     f"observations.{observation.name}.quantity: {observation.quantity}, but "
@@ -232,61 +230,8 @@ def load_config(path: Path, *, run_directory: str | None = None) -> Config:
     if run_directory is not None:
         config.run_directory = run_directory
     _import_plugins(path, config.plugins)
-    _make_paths_absolute(config, path.resolve().parent)
+    make_paths_absolute(config, path.resolve().parent)
     return config
-
-
-def _make_paths_absolute(config: Config, base: Path) -> None:
-    """Paths of files below ``base``, those of files that the run makes below its ``inputs``."""
-    inputs = config.run_path() / "inputs"
-    made = {product.name for product in config.prepare.observations} if config.prepare else set()
-    for section in (config.surface, config.forcing, *config.observations):
-        if section is not None and section.path is not None:
-            if _product_of(section.path) in made:
-                section.path = str(inputs / Path(section.path).name)
-            here = inputs if config.twin is not None else base
-            section.path = str((here / Path(section.path).expanduser()).resolve())
-    if config.prepare is None:
-        return
-    source = config.prepare.forcing
-    if source is not None:
-        if config.forcing is None:
-            config.forcing = ForcingConfig(shortwave=_shortwave_of(source))
-        config.forcing.path = str(inputs / "FORCING.nc")
-        if source.altitude_file is not None:
-            source.altitude_file = str((base / Path(source.altitude_file).expanduser()).resolve())
-    maps = config.prepare.surface
-    if maps is not None:
-        for name, path in maps.files().items():
-            setattr(maps, name, str((base / Path(path).expanduser()).resolve()))
-    for product in (source, *config.prepare.observations):
-        if product is not None:
-            product.files = [_pattern(base, pattern) for pattern in product.files]
-    for observed in config.prepare.observations:
-        if observed.land_cover is not None:
-            observed.land_cover = str((base / Path(observed.land_cover).expanduser()).resolve())
-
-
-def _product_of(path: str) -> str:
-    """Which product a path means: ``SSM`` for ``SSM.nc``, and for ``.../inputs/SSM.nc`` of a resolved configuration."""
-    place = Path(path)
-    own = len(place.parts) == 1 or place.parent.name == "inputs"
-    return place.name.removesuffix(".nc") if own and place.suffix == ".nc" else ""
-
-
-def _shortwave_of(source: PrepareForcingConfig) -> Literal["linear", "zenith"]:
-    """Hourly means follow the sun; a SURFEX file is taken as SURFEX takes it."""
-    return "linear" if source.format == "surfex" else "zenith"
-
-
-def _pattern(base: Path, pattern: str) -> str:
-    """An absolute pattern; only what the user wrote may hold wildcards."""
-    plain_path = Path(pattern).expanduser()
-    if plain_path.is_absolute():
-        return str(plain_path)
-    while plain_path.parts[:1] == ("..",):
-        base, plain_path = base.parent, plain_path.relative_to("..")
-    return str(Path(glob.escape(str(base))) / plain_path)
 
 
 def _import_plugins(path: Path, names: list[str]) -> None:

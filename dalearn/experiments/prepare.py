@@ -24,7 +24,7 @@ from dalearn.experiments.read_config import plain
 from dalearn.experiments.run_directory import RunDirectory, fingerprint, write_text
 from dalearn.experiments.setup import Setup
 from dalearn.experiments.surface import read_surface
-from dalearn.forcing.gridded import altitude_at
+from dalearn.forcing.grid_file import altitude_at
 from dalearn.forcing.open_source import SiteSettings, open_source
 from dalearn.forcing.prepare import Cells, ForcingPlan, plan_forcing, write_plan
 

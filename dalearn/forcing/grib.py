@@ -1,9 +1,11 @@
 """GRIB files, unpacked to netCDF with the optional package cfgrib."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from dalearn.errors import InputError
 
@@ -20,10 +22,11 @@ def is_grib(path: Path) -> bool:
 
 
 @contextmanager
-def unpacked(paths: Sequence[Path]) -> Iterator[list[Path]]:
+def unpacked(paths: Sequence[Path], *, forecast: bool = False) -> Iterator[list[Path]]:
     """The same files, those in GRIB replaced by netCDF files in a temporary folder ($TMPDIR).
 
-    Raises InputError when there is GRIB and cfgrib is not installed.
+    ``forecast`` keeps the base time of each file apart from the time that a field is valid at, where sums since the
+    base time have to be taken apart.  Raises InputError when there is GRIB and cfgrib is not installed.
     """
     if not any(map(is_grib, paths)):
         yield list(paths)
@@ -31,11 +34,11 @@ def unpacked(paths: Sequence[Path]) -> Iterator[list[Path]]:
     with TemporaryDirectory(prefix="dalearn-grib-") as name:
         result = []
         for number, path in enumerate(paths):
-            result += _unpack(path, Path(name), number) if is_grib(path) else [path]
+            result += _unpack(path, Path(name), number, forecast) if is_grib(path) else [path]
         yield result
 
 
-def _unpack(path: Path, folder: Path, number: int) -> list[Path]:
+def _unpack(path: Path, folder: Path, number: int, forecast: bool) -> list[Path]:
     try:
         import cfgrib
     except ImportError as error:
@@ -43,10 +46,19 @@ def _unpack(path: Path, folder: Path, number: int) -> list[Path]:
             f"{path}: GRIB needs the package cfgrib: install dalearn[grib], or convert the file to netCDF "
             "(grib_to_netcdf, cdo -f nc copy)"
         ) from error
-    parts = []
-    for part, dataset in enumerate(cfgrib.open_datasets(str(path), backend_kwargs={"indexpath": ""})):
-        if "step" in dataset.dims and "valid_time" in dataset.coords:
-            dataset = dataset.swap_dims({"step": "valid_time"}) if dataset["valid_time"].ndim == 1 else dataset
-        parts.append(folder / f"{number:05d}_{part:02d}.nc")
-        dataset.to_netcdf(parts[-1])
+    options: dict[str, Any] = {"indexpath": ""}
+    if not forecast:
+        options["time_dims"] = ("valid_time",)
+    parts: list[Path] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of xarray, about how cfgrib calls it
+        try:
+            datasets = cfgrib.open_datasets(str(path), backend_kwargs=options)
+        except (EOFError, ValueError, OSError, cfgrib.DatasetBuildError) as error:
+            raise InputError(f"{path}: cannot be read as GRIB ({error}); download it again") from error
+        for part, dataset in enumerate(datasets):
+            if forecast and "step" in dataset.dims:
+                dataset = dataset.swap_dims({"step": "valid_time"})
+            parts.append(folder / f"{number:05d}_{part:02d}.nc")
+            dataset.to_netcdf(parts[-1])
     return parts

@@ -14,16 +14,9 @@ import numpy as np
 
 from dalearn.errors import InputError
 from dalearn.forcing.checks import check_regular
+from dalearn.forcing.grid_file import TIME_NAMES, Window, altitude_of, crop, grid_of, kinds_of_axes, refuse_rotated
 from dalearn.io import read_time, read_values, reading
-from dalearn.regular_grid import RegularGrid, bilinear, regular_grid
-
-TIME_NAMES = ("valid_time", "time")
-LATITUDE_NAMES = ("latitude", "lat", "LAT", "nav_lat")
-LONGITUDE_NAMES = ("longitude", "lon", "LON", "nav_lon")
-ALTITUDE_NAMES = ("ZS", "altitude", "elevation", "orography", "orog", "oro", "topo", "h")
-GEOPOTENTIAL_NAMES = ("z", "geopotential", "fis")
-STANDARD_GRAVITY = 9.80665
-Window = tuple[slice, tuple[slice, ...]]  # rows, ranges of columns
+from dalearn.regular_grid import RegularGrid
 
 POSITION_TOLERANCE = 1e-3  # degrees between the axes of two files
 
@@ -76,7 +69,7 @@ class GriddedFiles:
         self.grid: RegularGrid
         self._window: Window
         self.times, self.step = self._regular()
-        self.grid, self._window = _crop(self._source_of_grid, self._whole, latitude, longitude)
+        self.grid, self._window = crop(self._source_of_grid, self._whole, latitude, longitude)
 
     def has(self, name: str) -> bool:
         return name in self._segments
@@ -137,13 +130,13 @@ class GriddedFiles:
         """Altitude (node,) m from altitude or geopotential in any of the files; None when there is none."""
         for path in dict.fromkeys(segment.path for segments in self._segments.values() for segment in segments):
             with reading(path) as dataset:
-                found = _altitude(dataset, self._window)
+                found = altitude_of(dataset, self._window)
             if found is not None:
                 return found.ravel()
         return None
 
     def _scan(self, path: Path, dataset: netCDF4.Dataset, aliases: Mapping[str, Sequence[str]]) -> None:
-        _refuse_rotated(path, dataset)
+        refuse_rotated(path, dataset)
         grid = grid_of(path, dataset)
         if self._whole is None:
             self._whole, self._source_of_grid = grid, str(path)
@@ -207,7 +200,7 @@ class GriddedFiles:
     def _read(self, segment: Segment, rows: slice) -> np.ndarray:
         with reading(segment.path) as dataset:
             variable = dataset[segment.variable]
-            axes = _axes(str(segment.path), dataset, segment.variable)
+            axes = kinds_of_axes(str(segment.path), dataset, segment.variable)
             index: list[slice | int] = []
             kept: list[str] = []
             for dimension, kind in zip(variable.dimensions, axes, strict=True):
@@ -235,58 +228,6 @@ class GriddedFiles:
         return values.reshape(len(values), -1)
 
 
-def grid_of(path: Path, dataset: netCDF4.Dataset) -> RegularGrid:
-    """The regular grid of a file; InputError naming what is missing or not regular."""
-    axes = []
-    for names in (LATITUDE_NAMES, LONGITUDE_NAMES):
-        name = next((name for name in names if name in dataset.variables), None)
-        if name is None:
-            raise InputError(
-                f"{path}: variable {names[0]} is missing; regrid a projected grid to latitude and longitude first"
-            )
-        axes.append(np.atleast_1d(read_values(dataset, name)))
-    return regular_grid(str(path), *axes)
-
-
-def altitude_at(path: Path, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
-    """Altitude (cell,) in m at the cells from a netCDF file of altitude or geopotential on a regular grid."""
-    with reading(path) as dataset:
-        grid = grid_of(path, dataset)
-        values = _altitude(dataset, (slice(None), (slice(None),)))
-    if values is None:
-        known = ", ".join((*ALTITUDE_NAMES, *GEOPOTENTIAL_NAMES))
-        raise InputError(f"{path}: holds no altitude; name the variable one of {known}")
-    return bilinear(str(path), grid, latitude, longitude)(values.ravel())
-
-
-def _altitude(dataset: netCDF4.Dataset, window: Window) -> np.ndarray | None:
-    """(row, column) m of the window, or None."""
-    for names, divisor in ((ALTITUDE_NAMES, 1.0), (GEOPOTENTIAL_NAMES, STANDARD_GRAVITY)):
-        for name in names:
-            if name in dataset.variables and dataset[name].ndim >= 2:
-                values = read_values(dataset, name)
-                first = values.reshape(-1, *values.shape[-2:])[0][window[0]]
-                return np.concatenate([first[:, columns] for columns in window[1]], axis=1) / divisor
-    return None
-
-
-def _axes(source: str, dataset: netCDF4.Dataset, name: str) -> list[str]:
-    """What each dimension of a variable is: time, row, column, expver or single."""
-    kinds: dict[str, str] = {}
-    for names, kind in ((TIME_NAMES, "time"), (LATITUDE_NAMES, "row"), (LONGITUDE_NAMES, "column")):
-        for candidate in names:
-            if candidate in dataset.variables and dataset[candidate].ndim == 1:
-                kinds.setdefault(dataset[candidate].dimensions[0], kind)
-    kinds["expver"] = kinds.get("expver", "expver")
-    found = [kinds.get(dimension, "single") for dimension in dataset[name].dimensions]
-    for kind in ("time", "row", "column"):
-        if found.count(kind) != 1:
-            raise InputError(
-                f"{source}: {name} has dimensions {dataset[name].dimensions}; it needs time, latitude and longitude"
-            )
-    return found
-
-
 def _base_time(dataset: netCDF4.Dataset, time_name: str) -> np.datetime64 | None:
     """When the forecast of a file began: a scalar ``forecast_reference_time``, or ``time`` beside ``valid_time``."""
     for name in ("forecast_reference_time", "time"):
@@ -295,33 +236,8 @@ def _base_time(dataset: netCDF4.Dataset, time_name: str) -> np.datetime64 | None
     return None
 
 
-def _refuse_rotated(path: Path, dataset: netCDF4.Dataset) -> None:
-    for variable in dataset.variables.values():
-        mapping = str(getattr(variable, "grid_mapping_name", "latitude_longitude"))
-        if mapping != "latitude_longitude":
-            raise InputError(
-                f"{path}: {variable.name}: the grid is {mapping}; regrid it to regular latitude and longitude first"
-            )
-
-
 def _same_grid(one: RegularGrid, other: RegularGrid) -> bool:
     return one.shape == other.shape and all(
         np.allclose(first, second, atol=POSITION_TOLERANCE)
         for first, second in ((one.latitude, other.latitude), (one.longitude, other.longitude))
     )
-
-
-def _crop(source: str, grid: RegularGrid, latitude: np.ndarray, longitude: np.ndarray) -> tuple[RegularGrid, Window]:
-    """The rows and columns between which the cells lie; two ranges of columns where the cells span the seam."""
-    count = len(grid.longitude)
-    used = bilinear(source, grid, latitude, longitude).index
-    rows = slice(int((used // count).min()), int((used // count).max()) + 1)
-    columns = np.unique(used % count)
-    gaps = np.diff(columns, append=columns[0] + count)
-    widest = int(np.argmax(gaps))
-    if not grid.closed or gaps[-1] > 1:  # nothing lies across the seam
-        ranges: tuple[slice, ...] = (slice(int(columns[0]), int(columns[-1]) + 1),)
-    else:
-        ranges = (slice(int(columns[widest + 1]), count), slice(0, int(columns[widest]) + 1))
-    east = np.concatenate([grid.longitude[part] + 360.0 * number for number, part in enumerate(ranges)])
-    return RegularGrid(grid.latitude[rows], east), (rows, ranges)

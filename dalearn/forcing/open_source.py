@@ -48,7 +48,7 @@ def open_source(
         with unpacked(paths) as files:
             yield Era5(files, latitude, longitude, land=kind == "era5_land", **heights)
     elif kind == "arome":
-        with unpacked(paths) as files:
+        with unpacked(paths, forecast=True) as files:
             yield AromeFiles(files, latitude, longitude, **heights)
     elif kind == "alma":
         yield TowerFile(paths, utc_offset=settings.utc_offset, altitude=settings.altitude, **heights)

@@ -8,6 +8,7 @@ import pytest
 
 from dalearn.errors import InputError
 from dalearn.forcing.era5 import Era5
+from dalearn.forcing.grid_file import altitude_at
 from dalearn.forcing.partition import mean_cosine
 from dalearn.forcing.prepare import Cells, plan_forcing, write_plan
 from dalearn.forcing.reader import read_forcing
@@ -201,6 +202,18 @@ def test_altitude_correction(tmp_path: Path) -> None:
     np.testing.assert_array_equal(raised.altitude, CELLS.altitude)
     with pytest.raises(InputError, match="altitude_file"):
         prepared(paths, tmp_path, altitude_correction=True)
+
+
+def test_altitude_from_geopotential_on_a_grid_of_its_own(tmp_path: Path) -> None:
+    with netCDF4.Dataset(tmp_path / "z.nc", "w") as file:
+        for name, axis in (("latitude", [45.0, 44.0, 43.0]), ("longitude", [-1.0, 0.0, 1.0])):
+            file.createDimension(name, 3)
+            file.createVariable(name, "f8", (name,))[:] = axis
+        file.createDimension("time", 1)
+        height = file.createVariable("z", "f4", ("time", "latitude", "longitude"))
+        height[0] = 9.80665 * (100.0 * np.array([0.0, 1.0, 2.0])[:, None] + 10.0 * np.array([0.0, 1.0, 2.0]))
+    altitude = altitude_at(tmp_path / "z.nc", CELLS.latitude, CELLS.longitude)
+    np.testing.assert_allclose(altitude, [150.0 + 7.5, 160.0 + 10.6], rtol=1e-5)
 
 
 def test_period(tmp_path: Path) -> None:

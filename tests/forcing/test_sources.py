@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dalearn.errors import InputError
-from dalearn.forcing import grib, prepare
+from dalearn.forcing import grib, prepare, writer
 from dalearn.forcing.arome import AromeFiles
 from dalearn.forcing.era5 import Era5
 from dalearn.forcing.prepare import Cells, plan_forcing, write_plan
@@ -159,6 +159,7 @@ def test_grib_needs_its_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_memory_does_not_grow_with_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten times the days on a 40 x 40 grid: the same peak, a day or so of the fields."""
     monkeypatch.setattr(prepare, "VALUES_PER_BLOCK", 24 * 1600)
+    monkeypatch.setattr(writer, "VALUES_PER_CHUNK", 24 * 1600)
     north, east = (axis.ravel() for axis in np.meshgrid(np.linspace(43.05, 43.95, 40), np.linspace(-0.7, 0.7, 40)))
     cells = Cells(north, east, np.full(1600, np.nan))
     peaks = []
