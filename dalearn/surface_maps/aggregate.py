@@ -1,6 +1,6 @@
 """From the pixels of maps to the cells that hold their centres, block by block."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,16 +94,21 @@ class ClassMap:
 
         def mask(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
             rows, columns = self._nearest(latitude, longitude)
-            window = slice(int(rows.min()), int(rows.max()) + 1)
             seams = np.flatnonzero(np.abs(np.diff(columns)) > len(self.source.grid.longitude) // 2) + 1
-            parts = []
+            inside = np.empty((len(rows), len(columns)), bool)
+            east = 0
             for part in np.split(columns, seams):
-                east = slice(int(part.min()), int(part.max()) + 1)
-                number = self.classes(window, east)
-                parts.append(wanted[number[np.ix_(rows - window.start, part - east.start)]])
-            return np.concatenate(parts, axis=1)
+                for band in _bands(rows, VALUES_PER_BLOCK // (int(np.ptp(part)) + 1)):
+                    inside[band, east : east + len(part)] = wanted[self._window(rows[band], part)]
+                east += len(part)
+            return inside
 
         return mask
+
+    def _window(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Classes at these rows and columns, read as one rectangle."""
+        north, east = (slice(int(index.min()), int(index.max()) + 1) for index in (rows, columns))
+        return self.classes(north, east)[np.ix_(rows - north.start, columns - east.start)]
 
     def _nearest(self, latitude: np.ndarray, longitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         grid = self.source.grid
@@ -123,7 +128,6 @@ def cell_means(
     target: TargetGrid,
     *,
     counted: Counted | None = None,
-    pixels_per_block: int = VALUES_PER_BLOCK,
     check: Callable[[list[np.ndarray]], None] | None = None,
 ) -> np.ndarray:
     """Mean of maps of one file over the pixels of each cell, (map, cell), NaN where there is none.
@@ -137,7 +141,7 @@ def cell_means(
         return _interpolated(quantities, target, check)
     sums = np.zeros((len(quantities), *target.shape))
     numbers = np.zeros(target.shape)
-    for block in source.blocks(target, pixels_per_block):
+    for block in source.blocks(target):
         values = [quantity.values(block.rows, block.columns) for quantity in quantities]
         if check is not None:
             check(values)
@@ -152,6 +156,14 @@ def cell_means(
             total[corner] += np.bincount(inside, array[defined], minlength=size).reshape(shape)
     means = sums / np.where(numbers > 0.0, numbers, np.nan)
     return means.reshape(len(quantities), -1)
+
+
+def _bands(rows: np.ndarray, largest: int) -> Iterator[slice]:
+    """Cuts evenly spaced ``rows`` so that a band spans about ``largest`` rows, one row at least."""
+    spread = int(np.ptp(rows)) + 1
+    length = max(len(rows) * largest // spread, 1)
+    for first in range(0, len(rows), length):
+        yield slice(first, first + length)
 
 
 def _interpolated(

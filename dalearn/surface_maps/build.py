@@ -177,8 +177,7 @@ def _means(
     check: Callable[[list[np.ndarray]], None] | None = None,
 ) -> np.ndarray:
     """Means over the land, (map, cell)."""
-    pixels = cover.pixels_per_block(quantities[0].source.spacing)
-    return cell_means(quantities, target, counted=cover.land, pixels_per_block=pixels, check=check)
+    return cell_means(quantities, target, counted=cover.land, check=check)
 
 
 def _one_map(
@@ -200,8 +199,7 @@ def _tree_height(path: Path, target: TargetGrid, cover: Cover) -> np.ndarray:
     with open_map(path) as dataset:
         source = raster(path, dataset, TREE_HEIGHT_NAMES)
         quantity = Quantity(source, unit_factor(source, METRES), *TREE_HEIGHT_RANGE, ignored=0.0)
-        pixels = cover.pixels_per_block(source.spacing)
-        return cell_means([quantity], target, counted=cover.forest, pixels_per_block=pixels)[0]
+        return cell_means([quantity], target, counted=cover.forest)[0]
 
 
 def _albedo(path: Path, target: TargetGrid, cover: Cover) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from dalearn.errors import InputError
 from dalearn.land.vegetation import VEGETATION_TYPES
 from dalearn.surface_maps.aggregate import ClassMap, Counted, Quantity, cell_means
 from dalearn.surface_maps.legends import COVERS, LEGENDS, types_of_covers
-from dalearn.surface_maps.raster import VALUES_PER_BLOCK, open_map, raster, unit_factor
+from dalearn.surface_maps.raster import open_map, raster, unit_factor
 from dalearn.surface_maps.target import TargetGrid
 
 OWN_NAMES = {
@@ -30,7 +30,7 @@ class Cover:
 
     ``types`` (cell, 19), ``water`` and ``urban`` (cell,) sum to 1 where anything is known; ``known`` (cell,) is the
     share of the pixels that say something.  ``land`` and ``forest`` tell where land and forest are, None where the
-    source has no classes; ``pixel`` is the size of a pixel in degrees.
+    source has no classes.
     """
 
     types: np.ndarray
@@ -39,14 +39,6 @@ class Cover:
     known: np.ndarray
     land: Counted | None = None
     forest: Counted | None = None
-    pixel: tuple[float, float] | None = None
-
-    def pixels_per_block(self, spacing: tuple[float, float]) -> int:
-        """How many pixels of another map to take at once, so that those of the land cover below them fit too."""
-        if self.pixel is None:
-            return VALUES_PER_BLOCK
-        finer = max(spacing[0] / self.pixel[0], 1.0) * max(spacing[1] / self.pixel[1], 1.0)
-        return max(int(VALUES_PER_BLOCK / finer), 1)
 
 
 @contextmanager
@@ -88,7 +80,6 @@ def _cover_of_classes(
         known=known / np.maximum(pixels, 1),
         land=places.where(legend.land),
         forest=places.where(legend.forest),
-        pixel=source.spacing,
     )
 
 

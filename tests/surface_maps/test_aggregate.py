@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import dalearn.surface_maps.raster as rasters_module
+from dalearn.surface_maps import aggregate
 from dalearn.surface_maps.aggregate import ClassMap, Quantity, cell_means
 from dalearn.surface_maps.legends import LEGENDS
 from dalearn.surface_maps.neighbours import fill_from_neighbours
@@ -78,10 +79,11 @@ def test_counts_and_means_are_those_of_a_loop(
         pieces = list(raster(path, dataset, ("lccs_class",)).blocks(TARGET, largest))
         assert len(pieces) > 1 or largest > 1000
         monkeypatch.setattr(rasters_module.Raster.blocks, "__defaults__", (largest,))
+        monkeypatch.setattr(aggregate, "VALUES_PER_BLOCK", largest)
         places = ClassMap(raster(path, dataset, ("lccs_class",)), LEGEND)
         np.testing.assert_array_equal(places.counts(TARGET), counts)
         quantity = Quantity(raster(path, dataset, ("dem",)), 1.0, 0.0, 1e4)
-        means = cell_means([quantity], TARGET, counted=places.where(LEGEND.land), pixels_per_block=largest)
+        means = cell_means([quantity], TARGET, counted=places.where(LEGEND.land))
     np.testing.assert_allclose(means[0], sums / numbers, rtol=1e-6)
 
 
@@ -136,3 +138,32 @@ def test_texture_comes_from_the_nearest_cell_within_reach() -> None:
     assert np.isnan(filled[:, 0, 2]).all()  # 111 km away
     assert np.isnan(filled[:, 1, 2]).all()  # not wanted
     assert np.isfinite(filled[0]).sum() == np.isfinite(values[0]).sum() + 6
+
+
+def test_a_coarse_map_in_one_chunk_takes_little_of_the_land_cover_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Soil of 0.1 degree, stored as one piece, over land cover of 0.002 degrees."""
+    fine = np.arange(43.0, 44.0, 0.002)
+    codes = np.where(np.arange(len(fine)) % 100 < 50, 10, 210).astype(np.uint8)[:, None]
+    cover = write_map(tmp_path / "cover.nc", {"lccs_class": (codes, {})}, fine, fine - 43.5, chunks=(50, 50))
+    coarse = np.arange(43.01, 44.0, 0.1)
+    clay = np.arange(10.0)[:, None]
+    soil = write_map(tmp_path / "soil.nc", {"clay": (clay, {})}, coarse, coarse - 43.5, chunks=(10, 10))
+    target = TargetGrid.from_axes((43.25, 43.75, 0.5), (-0.25, 0.25, 0.5))
+    monkeypatch.setattr(aggregate, "VALUES_PER_BLOCK", 20_000)
+    largest = []
+    with open_map(cover) as first, open_map(soil) as second:
+        places = ClassMap(raster(cover, first, ("lccs_class",)), LEGEND)
+        read = places.classes
+
+        def classes(rows: slice, columns: slice) -> np.ndarray:
+            found = read(rows, columns)
+            largest.append(found.size)
+            return found
+
+        monkeypatch.setattr(places, "classes", classes)
+        quantity = Quantity(raster(soil, second, ("clay",)), 1.0, 0.0, 100.0)
+        means = cell_means([quantity], target, counted=places.where(LEGEND.land))
+    assert max(largest) <= 20_000
+    np.testing.assert_allclose(means[0], [2.0, 2.0, 7.0, 7.0])
