@@ -23,7 +23,6 @@ from dalearn.experiments.provenance import file_attributes, file_record
 from dalearn.experiments.read_config import plain
 from dalearn.experiments.run_directory import RunDirectory, fingerprint, write_text
 from dalearn.experiments.setup import Setup
-from dalearn.experiments.surface import read_surface
 from dalearn.forcing.grid_file import altitude_at
 from dalearn.forcing.open_source import SiteSettings, open_source
 from dalearn.forcing.prepare import Cells, ForcingPlan, plan_forcing, write_plan
@@ -106,7 +105,6 @@ def prepare_inputs(setup: Setup, directory: RunDirectory) -> list[Path]:
             if wanted:
                 write_maps(setup.config, setup.surface_maps, path)
         vars(setup).pop("surface_maps", None)  # large, and now in the file
-        setup.surface = read_surface(path)
         files.append(path)
     if section.forcing is not None:
         path = setup.inputs / "FORCING.nc"

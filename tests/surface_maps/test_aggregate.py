@@ -167,3 +167,13 @@ def test_a_coarse_map_in_one_chunk_takes_little_of_the_land_cover_at_once(
         means = cell_means([quantity], target, counted=places.where(LEGEND.land))
     assert max(largest) <= 20_000
     np.testing.assert_allclose(means[0], [2.0, 2.0, 7.0, 7.0])
+
+
+@pytest.mark.parametrize(("near", "far"), [((1, 2), (2, 1)), ((1, 0), (0, 1)), ((1, 0), (2, 1)), ((1, 2), (0, 1))])
+def test_the_nearer_of_two_cells_gives_its_texture(near: tuple[int, int], far: tuple[int, int]) -> None:
+    """East and west are nearer than north and south, in whatever order they are looked at."""
+    target = TargetGrid.from_axes((44.0, 45.0, 0.5), (0.0, 1.0, 0.5))
+    values = np.full((1, 3, 3), np.nan)
+    values[0][near], values[0][far] = 0.1, 0.9
+    filled = fill_from_neighbours(values.reshape(1, -1), np.ones(9, bool), target, 60.0).reshape(3, 3)
+    assert filled[1, 1] == 0.1
