@@ -1,8 +1,8 @@
 """The command line.
 
-Exit codes: 0 done, 1 an unexpected failure, 2 bad input, 130 interrupted.  Errors are one line on standard error;
-results go to standard output, everything else to standard error.  The commands import what they need when they
-run, so that ``dalearn --help`` answers at once.
+Exit codes: 0 done, 1 an unexpected failure, 2 bad input, 130 interrupted, 143 terminated.  Errors are one line on
+standard error; results go to standard output, everything else to standard error.  The commands import what they need
+when they run, so that ``dalearn --help`` answers at once.
 """
 
 import argparse
@@ -10,14 +10,16 @@ import contextlib
 import json
 import logging
 import math
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from dalearn import __version__
-from dalearn.errors import InputError
+from dalearn.errors import InputError, Stopped
 
 logger = logging.getLogger("dalearn")
 
@@ -261,19 +263,46 @@ def _show_log() -> logging.Handler:
     return handler
 
 
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[None]:
+    """Turn SIGINT and SIGTERM into ``Stopped``, so that both leave through the same doors."""
+
+    def stop(number: int, _: object) -> NoReturn:
+        raise Stopped(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers
+        return
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+
+def _how_to_go_on(arguments: argparse.Namespace) -> str:
+    if not hasattr(arguments, "stages"):
+        return ""
+    return f"; the same command{' without --force' * arguments.force} goes on from where it stopped"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     arguments = build_parser().parse_args(argv)
     handler = _show_log()
     function: Callable[[argparse.Namespace], None] = arguments.function
     try:
-        function(arguments)
+        with _stop_signals():
+            function(arguments)
     except InputError as error:
         print(f"dalearn: error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("dalearn: interrupted; the same command goes on from where it stopped", file=sys.stderr)
-        return 130
+    except (Stopped, KeyboardInterrupt) as error:
+        number = error.number if isinstance(error, Stopped) else signal.SIGINT
+        how = "terminated" if number == signal.SIGTERM else "interrupted"
+        print(f"dalearn: {how}{_how_to_go_on(arguments)}", file=sys.stderr)
+        return 128 + number
     except Exception as error:
         if arguments.debug:
             traceback.print_exc()

@@ -8,6 +8,18 @@ class InputError(Exception):
     """
 
 
+class Stopped(BaseException):
+    """A signal asked the process to end: ``number``, SIGINT or SIGTERM.
+
+    Not an Exception, so that nothing mistakes it for a failure, and not a KeyboardInterrupt, on which Lightning ends
+    the process without a word.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 class MissingExtraError(InputError):
     """An optional dependency is needed and absent."""
 

@@ -1,15 +1,14 @@
 """netCDF files: read with clear errors, written whole or not at all.
 
 A reader gets plain arrays with NaN where the file has nothing, never masked arrays.  A writer works on a
-temporary file beside the final one and renames it at the end, so a file with its final name is complete.
-Long series are appended to ``<name>.part`` (``TimeSeriesWriter``) and renamed likewise.
+temporary file (``files.py``), so a file with its final name is complete; this holds for long series too
+(``TimeSeriesWriter``).
 
 netCDF and HDF5 are not thread-safe: call this module from one thread.
 """
 
 import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ import numpy as np
 
 import dalearn
 from dalearn.errors import InputError
+from dalearn.files import replacing, temporary_of, write_errors
 from dalearn.variables import VARIABLES
 
 CONVENTIONS = "CF-1.11"
@@ -92,7 +92,7 @@ def read_values(dataset: netCDF4.Dataset, name: str, index: Any = slice(None), d
     return np.where(np.abs(values) < FILL_THRESHOLD, values, np.array(np.nan, dtype))
 
 
-def read_time(dataset: netCDF4.Dataset, name: str = "time") -> np.ndarray:
+def read_time(dataset: netCDF4.Dataset, name: str = "time", index: Any = slice(None)) -> np.ndarray:
     """A CF time variable as datetime64[s] in UTC, rounded to the second.
 
     Raises InputError for undefined times, a calendar other than the real one or units that are not
@@ -108,32 +108,13 @@ def read_time(dataset: netCDF4.Dataset, name: str = "time") -> np.ndarray:
     calendar = str(getattr(variable, "calendar", "standard")).lower()
     if calendar not in ("standard", "gregorian", "proleptic_gregorian"):
         raise InputError(f"{where} uses the {calendar} calendar; convert the file to the standard calendar")
-    numbers = np.ma.filled(np.ma.asarray(variable[:]).astype(np.float64), np.nan)
+    numbers = np.ma.filled(np.ma.asarray(variable[index]).astype(np.float64), np.nan)
     if not np.isfinite(numbers).all():
         raise InputError(f"{where} is undefined at index {int(np.argmin(np.isfinite(numbers)))}; give every time")
     year, month, day = (int(part) for part in match["date"].split("-"))
     hour, minute, second = (int(match[part] or 0) for part in ("hour", "minute", "second"))
     origin = np.datetime64(f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}", "s")
     return origin + np.rint(numbers * _SECONDS[match["unit"].lower()]).astype("timedelta64[s]")
-
-
-@contextmanager
-def _write_errors(path: Path, of_system: bool = True) -> Iterator[None]:
-    """Turn a failure to write, of netCDF and if wished of the system, into one line for the user."""
-    try:
-        yield
-    except (OSError, RuntimeError) as error:
-        if "NetCDF:" not in str(error) and not (of_system and isinstance(error, OSError)):
-            raise
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: cannot be written ({reason}); {_mend(path)}") from error
-
-
-def _mend(path: Path) -> str:
-    if not path.parent.is_dir():
-        return f"{path.parent} is not a directory, choose another"
-    free = shutil.disk_usage(path.parent).free / 2**30
-    return f"{free:.1f} GiB are free there: make room or choose another directory"
 
 
 def _create(path: Path, attributes: Mapping[str, Any]) -> netCDF4.Dataset:
@@ -153,17 +134,11 @@ def writing(path: Path | str, attributes: Mapping[str, Any] | None = None) -> It
     Raises InputError when the file cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with _write_errors(path):
+    with replacing(path) as temporary:
+        with write_errors(path):
             dataset = _create(temporary, attributes or {})
-        with _write_errors(path, of_system=False), dataset:
+        with write_errors(path, of_system=False), dataset:
             yield dataset
-        with _write_errors(path):
-            os.replace(temporary, path)
-    finally:
-        if temporary.is_file():
-            temporary.unlink()
 
 
 def create_variable(
@@ -174,13 +149,14 @@ def create_variable(
     *,
     attributes: Mapping[str, Any] | None = None,
     chunks: Sequence[int] | None = None,
+    compressed: bool = True,
 ) -> netCDF4.Variable:
-    """A compressed variable with the CF attributes of the variable table; floats get NaN as fill value."""
+    """A variable with the CF attributes of the variable table; floats get NaN as fill value."""
     variable = dataset.createVariable(
         name,
         dtype,
         tuple(dimensions),
-        compression="zlib" if dimensions else None,
+        compression="zlib" if dimensions and compressed else None,
         complevel=1,
         chunksizes=chunks,
         fill_value=np.nan if np.dtype(dtype).kind == "f" else None,
@@ -213,7 +189,7 @@ def seconds(times: np.ndarray) -> np.ndarray:
 
 
 class TimeSeriesWriter:
-    """A file of ``(time, cell)`` float32 series that grows block by block in ``<path>.part``.
+    """A file of ``(time, cell)`` float32 series that grows block by block.
 
     A context manager: the file takes the name ``path`` when the block ends, and is removed after an error.
     """
@@ -233,12 +209,16 @@ class TimeSeriesWriter:
         chunk length on disk).  Raises InputError when the file cannot be written.
         """
         self.path = Path(path)
-        self.part = self.path.with_name(self.path.name + ".part")
+        self.part = temporary_of(self.path)
         self.variables = variables if isinstance(variables, Mapping) else {name: {} for name in variables}
         self.rows = 0
-        with _write_errors(self.path):
-            self._dataset = _create(self.part, attributes or {})
-            self._lay_out(latitude, longitude, rows_per_block)
+        try:
+            with write_errors(self.path):
+                self._dataset = _create(self.part, attributes or {})
+                self._lay_out(latitude, longitude, rows_per_block)
+        except BaseException:
+            self._discard()
+            raise
 
     def _lay_out(self, latitude: np.ndarray, longitude: np.ndarray, rows_per_block: int) -> None:
         self._dataset.createDimension("time", None)
@@ -259,7 +239,7 @@ class TimeSeriesWriter:
         if set(values) != set(self.variables):
             raise ValueError(f"expected the variables {sorted(self.variables)}, got {sorted(values)}")
         rows = slice(self.rows, self.rows + len(times))
-        with _write_errors(self.path):
+        with write_errors(self.path):
             for name, block in values.items():
                 self._dataset[name][rows] = block
             self._dataset["time"][rows] = seconds(times)
@@ -270,9 +250,14 @@ class TimeSeriesWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        with _write_errors(self.path):
-            self._dataset.close()
-            if kind is None:
-                os.replace(self.part, self.path)
-            else:
-                self.part.unlink()
+        try:
+            with write_errors(self.path):
+                self._dataset.close()
+                if kind is None:
+                    os.replace(self.part, self.path)
+        finally:
+            self._discard()
+
+    def _discard(self) -> None:
+        if self.part.is_file():
+            self.part.unlink()

@@ -236,7 +236,7 @@ def test_series_grows_in_its_part_and_is_renamed(tmp_path: Path) -> None:
     path = tmp_path / "open_loop.nc"
     with series(path) as writer:
         writer.append(*block(0, 4))
-        assert [file.name for file in tmp_path.iterdir()] == ["open_loop.nc.part"]
+        assert list(tmp_path.iterdir()) == [writer.part]
         writer.append(*block(4, 3))
         assert writer.rows == 7
     assert [file.name for file in tmp_path.iterdir()] == ["open_loop.nc"]

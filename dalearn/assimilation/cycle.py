@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from dalearn.assimilation.ensemble import EnsembleSquareRootFilter
 from dalearn.assimilation.extended import ExtendedKalmanFilter
 from dalearn.assimilation.forecast import Model, Window
 from dalearn.assimilation.record import Recorder, WindowRecord
@@ -82,6 +83,8 @@ def create_scheme(
 ) -> Scheme:
     """The filter that ``settings.scheme`` names."""
     recorder = Recorder(grid, model.parameters, operators, settings.control_vector)
+    if settings.scheme == "ensrf":
+        return EnsembleSquareRootFilter(model, grid, operators, settings, steps, recorder)
     return ExtendedKalmanFilter(model, grid, operators, settings, steps, recorder)
 
 

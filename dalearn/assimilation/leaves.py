@@ -1,15 +1,15 @@
 """How biomass follows the leaf area that the filter perturbs or corrects (ldas_sekf.md 1.3, 1.9, 3.3; isba_ags.md 4.2).
 
-SURFEX moves leaf biomass alone.  While leaves grow, the nitrogen dilution law shares leaf and active structural
-biomass anew every midnight, so that most of an increment of LAI goes to the structure and is lost.  Structure that
-moves along the same law keeps it.
+SURFEX moves leaf biomass alone.  While leaves grow and lack structure, the nitrogen dilution law shares leaf and active
+structural biomass anew every midnight: of more leaves 20 to 50 % remain, of fewer leaves most, because then the
+structure suffices.  Structure that moves along the same law keeps both.
 """
 
 import torch
 from torch import Tensor
 
 from dalearn.grid import Grid
-from dalearn.land.growth import DILUTION_EXPONENT
+from dalearn.land.growth import structural_total
 from dalearn.land.state import LandState
 
 # kg m-2 per m2 m-2 for patches 1..12, the XALPH defaults of SURFEX v8.1 (ldas_sekf.md 2.1)
@@ -17,7 +17,6 @@ SURFEX_BIOMASS_PER_LEAF_AREA = (
     0.0, 0.0, 0.0, 0.08203445, 0.07496252, 0.06846970, 0.06771856, 0.09744689, 0.09744689, 0.07164350, 0.17686594,
     0.07164350,
 )  # fmt: skip
-SMALLEST_RATIO = 1e-3  # of leaf biomass after and before, where the structure still follows
 
 
 def biomass_in_proportion(state: LandState) -> Tensor:
@@ -36,14 +35,25 @@ def surfex_biomass_per_leaf_area(grid: Grid, like: Tensor) -> Tensor:
 def structure_along_dilution(state: LandState, leaf_biomass: Tensor) -> Tensor:
     """Active structural biomass that goes with a new ``leaf_biomass``, kg m-2, ``(column,)``.
 
-    By the dilution law the leaves of a total mass B are c B^(1 - a): the total that gives r times the leaves is
-    B r^(1 / (1 - a)).  LAI multiplied by r stays multiplied by r when leaves and structure are shared anew, whether
-    or not the state lies on the law.  Unchanged leaves leave every bit of the structure as it is.
+    The dilution law wants a total N(B1) of leaves and active structure for the leaves B1.  A total below it is
+    shared anew at midnight, c total^(1 - a) of it going to the leaves: it keeps its share q of what the law wants, so
+    that r times the leaves are still r times the leaves after midnight.  What exceeds the law is no leaves' concern
+    and stays as it is::
+
+        B2' = B2 + q (N(B1') - N(B1)) - (B1' - B1),   q = min(1, (B1 + B2) / N(B1)),   N(B1) = max(B1, (B1/c)^(1/(1-a)))
+
+    Small plants, where the law wants no structure (N = B1), get none.  Unchanged leaves leave every bit of the
+    structure as it is.
     """
-    leaves, structure = state.leaf_biomass, state.active_structural_biomass
-    leafy = leaves > 0
-    ratio = leaf_biomass / torch.where(leafy, leaves, torch.ones_like(leaves))
-    ratio = torch.clamp(torch.where(leafy, ratio, torch.ones_like(ratio)), min=SMALLEST_RATIO)
-    growth = torch.expm1(torch.log(ratio) / (1.0 - DILUTION_EXPONENT))
-    moved = structure + (leaves + structure) * growth - (leaf_biomass - leaves)
-    return torch.where(leafy, torch.clamp(moved, min=0.0), structure)
+    leaves, structure = torch.clamp(state.leaf_biomass, min=0.0), state.active_structural_biomass
+    moved = torch.clamp(leaf_biomass, min=0.0)
+    wanted = _wanted_total(leaves)
+    leafy = wanted > 0.0
+    share = torch.clamp(torch.where(leafy, leaves + structure, 1.0) / torch.where(leafy, wanted, 1.0), max=1.0)
+    return torch.clamp(structure + share * (_wanted_total(moved) - wanted) - (moved - leaves), min=0.0)
+
+
+def _wanted_total(leaf_biomass: Tensor) -> Tensor:
+    """Leaves and active structure that the dilution law gives to leaves >= 0: the leaves alone where they are few."""
+    total = structural_total(leaf_biomass)
+    return torch.where(total > leaf_biomass, total, leaf_biomass)

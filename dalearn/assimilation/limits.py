@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dalearn.assimilation.control import ControlVector
 from dalearn.constants import MINIMUM_SOIL_MOISTURE
-from dalearn.land.state import LandParameters
+from dalearn.land.state import LandParameters, LandState
 
 
 @dataclass(frozen=True)
@@ -59,3 +59,21 @@ def limit_increment(
         hits[size_limit] += int((exists & (limited != admissible)).sum())
         rows.append(torch.where(exists, limited, torch.zeros_like(limited)))
     return torch.stack(rows), hits
+
+
+def within_bounds(control: ControlVector, change: Tensor, state: LandState, parameters: LandParameters) -> Tensor:
+    """``change`` (control, column) cut where x would leave its physical range.
+
+    LAI not below the minimum of the patch; liquid water between 0.001 and what porosity leaves beside the ice.  What
+    lies outside already is not moved on that account.
+    """
+    soil, rows = parameters.soil, []
+    for name, dx, x in zip(control.names, change, control.of(state), strict=True):
+        if name == "LAI":
+            lower, upper = parameters.vegetation.minimum_leaf_area_index, torch.full_like(x, torch.inf)
+        else:
+            layer = control.layer(name)
+            lower, upper = torch.full_like(x, MINIMUM_SOIL_MOISTURE), soil.porosity[layer] - state.soil_ice[layer]
+        room_below, room_above = torch.clamp(lower - x, max=0.0), torch.clamp(upper - x, min=0.0)
+        rows.append(torch.minimum(torch.maximum(dx, room_below), room_above))
+    return torch.stack(rows)

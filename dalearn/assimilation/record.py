@@ -1,7 +1,7 @@
 """What a window of the cycle leaves behind, at cell level: the content of ``analysis.nc``."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -40,6 +40,8 @@ class WindowRecord:
         rejected: (observation, cell) int8, ``Rejection`` codes.
         rejections: observations per quantity and reason.
         limit_hits: how often each limit on the increments was hit.
+        forecast_spread, analysis_spread: standard deviations of the cell means over the members of an ensemble, by
+            control variable; empty where there is no ensemble.
     """
 
     time: np.datetime64
@@ -61,6 +63,8 @@ class WindowRecord:
     rejected: Tensor
     rejections: dict[str, dict[str, int]]
     limit_hits: dict[str, int]
+    forecast_spread: dict[str, Tensor] = field(default_factory=dict)
+    analysis_spread: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Recorder:

@@ -123,6 +123,32 @@ def bootstrap_scores(
     return replicates
 
 
+def bootstrap_ratio(
+    numerator: np.ndarray,
+    denominator: np.ndarray,
+    time: np.ndarray,
+    *,
+    block: float = BLOCK_DAYS,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> np.ndarray:
+    """Replicates (resample,) of the sum of ``numerator`` over the sum of ``denominator``, both (time, ...).
+
+    Only samples known in both count; times are drawn in blocks of ``block`` days, all cells together.  NaN where a
+    resample has no positive denominator.
+    """
+    known = np.isfinite(numerator) & np.isfinite(denominator)
+    used = known.reshape(len(known), -1).any(axis=1)
+    if not used.any():
+        return np.full(resamples, np.nan)
+    weights = block_weights(elapsed_days(time)[used], block, resamples, seed)
+    above, below = (
+        weights @ np.where(known, values, 0.0)[used].reshape(used.sum(), -1).sum(axis=1)
+        for values in (numerator, denominator)
+    )
+    return np.where(below > 0, above / np.where(below > 0, below, 1.0), np.nan)
+
+
 def interval(
     replicates: np.ndarray, estimate: np.ndarray | float, level: float = LEVEL
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -51,7 +51,6 @@ def by_calendar_month(values: np.ndarray, time: np.ndarray, statistic: str = "me
     return result
 
 
-@styled
 def draw_jacobian(
     jacobians: Mapping[str, np.ndarray],
     time: np.ndarray,
@@ -60,42 +59,60 @@ def draw_jacobian(
     vegetation_class: Sequence[str],
     title: str,
 ) -> Figure:
-    """Seasonal cycle of dQ/dV: soil layers on the left, leaf area index by vegetation class on the right.
-
-    ``jacobians`` V -> (time, cell), derivatives of the quantity at the window end with respect to the control
-    variable at the window start, summed over patches.  Lines are means, shades quartiles over cells and days.
-    """
+    """Seasonal cycle of dQ/dV, ``jacobians`` V -> (time, cell): derivatives of the quantity at the window end with
+    respect to the control variable at the window start, summed over patches."""
     symbol = quantity_label(quantity)
-    layers = [name for name in jacobians if name.startswith("WG")]
-    has_leaves = "LAI" in jacobians
+    labels = (
+        f"∂{symbol} / ∂WG  ({pretty_units(f'{units} per m3 m-3')})",
+        f"∂{symbol} / ∂LAI  ({pretty_units(f'{units} per m2 m-2')})",
+    )
+    return draw_control_by_month(jacobians, time, labels, vegetation_class, title)
+
+
+@styled
+def draw_control_by_month(
+    fields: Mapping[str, np.ndarray],
+    time: np.ndarray,
+    labels: tuple[str, str],
+    vegetation_class: Sequence[str],
+    title: str,
+) -> Figure:
+    """Seasonal cycles by control variable: soil layers on the left, leaf area index by vegetation class on the right.
+
+    ``fields`` V -> (time, cell); ``labels`` of the axes of soil moisture and of leaf area index.  Lines are means,
+    shades quartiles over cells and days.
+    """
+    layers = [name for name in fields if name.startswith("WG")]
+    has_leaves = "LAI" in fields
     figure = Figure(figsize=(10.5, 4.4), layout="constrained")
-    axes_row = np.atleast_1d(figure.subplots(1, 1 + has_leaves))
+    axes_row = np.atleast_1d(figure.subplots(1, bool(layers) + has_leaves))
     months = np.arange(12)
-    colours = colormaps["viridis"](np.linspace(0.0, 0.88, max(len(layers), 2)))
-    for colour, name in zip(colours, layers, strict=False):
-        label = f"{name}, {LAYER_DEPTHS[name]}" if name in LAYER_DEPTHS else name
-        axes_row[0].plot(
-            months, by_calendar_month(jacobians[name], time), marker="o", markersize=4, color=colour, label=label
-        )
-    axes_row[0].set_ylabel(f"∂{symbol} / ∂WG  ({pretty_units(f'{units} per m3 m-3')})")
-    _legend_below(axes_row[0], 3)
-    axes_row[0].set_title("soil moisture by layer")
+    if layers:
+        colours = colormaps["viridis"](np.linspace(0.0, 0.88, max(len(layers), 2)))
+        for colour, name in zip(colours, layers, strict=False):
+            label = f"{name}, {LAYER_DEPTHS[name]}" if name in LAYER_DEPTHS else name
+            axes_row[0].plot(
+                months, by_calendar_month(fields[name], time), marker="o", markersize=4, color=colour, label=label
+            )
+        axes_row[0].set_ylabel(labels[0])
+        _legend_below(axes_row[0], 3)
+        axes_row[0].set_title("soil moisture by layer")
     if has_leaves:
         classes = np.asarray(vegetation_class)
         for name in dict.fromkeys(sorted(vegetation_class)):
-            values = jacobians["LAI"][:, classes == name]
+            values = fields["LAI"][:, classes == name]
             colour = _CLASS_COLOURS.get(name, PURPLE)
             label = (
                 f"{name or 'all cells'} ({(classes == name).sum()} cell{'s' if (classes == name).sum() > 1 else ''})"
             )
             lower, upper = (by_calendar_month(values, time, end) for end in ("lower", "upper"))
-            axes_row[1].fill_between(months, lower, upper, color=colour, alpha=0.15, linewidth=0)
-            axes_row[1].plot(
+            axes_row[-1].fill_between(months, lower, upper, color=colour, alpha=0.15, linewidth=0)
+            axes_row[-1].plot(
                 months, by_calendar_month(values, time), marker="o", markersize=4, color=colour, label=label
             )
-        axes_row[1].set_ylabel(f"∂{symbol} / ∂LAI  ({pretty_units(f'{units} per m2 m-2')})")
-        _legend_below(axes_row[1], 3)
-        axes_row[1].set_title("leaf area index by dominant vegetation")
+        axes_row[-1].set_ylabel(labels[1])
+        _legend_below(axes_row[-1], 3)
+        axes_row[-1].set_title("leaf area index by dominant vegetation")
     for axes in axes_row:
         axes.axhline(0.0, color="#555555", linewidth=0.8, zorder=1)
         axes.set_xticks(months, MONTH_LETTERS)

@@ -1,6 +1,5 @@
 """What training leaves on disk for the evaluation: predictions on a test period, and training curves."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from dalearn.errors import InputError
+from dalearn.files import write_whole
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,8 @@ def write_operator_test(test: OperatorTest, path: Path) -> Path:
     )
     for name in dataset.data_vars:
         dataset[name].attrs["units"] = test.units
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    dataset.to_netcdf(temporary, encoding={name: {"zlib": True} for name in dataset.data_vars})
-    os.replace(temporary, path)
+    encoding = {name: {"zlib": True} for name in dataset.data_vars}
+    write_whole(path, lambda temporary: dataset.to_netcdf(temporary, encoding=encoding))
     return path
 
 

@@ -6,7 +6,6 @@ Figures are embedded as PNG, the style sheet is inline, nothing is loaded from e
 import base64
 import html
 import math
-import os
 import re
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
@@ -15,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from dalearn.evaluation.style import pretty_units
+from dalearn.files import write_text
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -132,10 +132,7 @@ class Report:
     def write(self, path: Path) -> Path:
         """Write the page, replacing ``path`` in one step."""
         path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(path.name + ".part")
-        temporary.write_text(self.html(), encoding="utf-8")
-        os.replace(temporary, path)
+        write_text(path, self.html())
         return path
 
 

@@ -2,10 +2,11 @@
 
 ``open_loop.nc`` and ``truth.nc`` hold (time, cell); ``analysis.nc`` holds (experiment, time, cell) with, for an
 observed quantity Q, ``Q_observed``, ``Q_model_forecast``, ``Q_model_analysis``, ``Q_departure``, ``Q_rejected``, and
-``Q_open_loop`` (time, cell), which does not depend on the experiment.
+``Q_open_loop`` (time, cell), which does not depend on the experiment.  A quantity observed several times in a window
+has a row Q_at_... for each.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,13 @@ class RunData:
                 return str(dataset[variable].attrs.get("units", default))
         return default
 
+    def observation_rows(self, quantities: Sequence[str]) -> list[str]:
+        """Rows of observations in analysis.nc in the order of their ``quantities``: a name Q, or Q_at_ and a time."""
+        if self.analysis is None:
+            return []
+        rows = [str(name).removesuffix("_observed") for name in self.analysis if str(name).endswith("_observed")]
+        return [row for quantity in quantities for row in rows if quantity_of(row) == quantity]
+
     def observed(self, quantity: str) -> np.ndarray | None:
         """``Q_observed`` over all experiments, (time, cell), without what quality control removed.
 
@@ -103,6 +111,11 @@ class RunData:
             if any(word in meaning for word in _DEPARTURE_WORDS)
         ]
         return np.isfinite(flag) & (flag != 0) & ~np.isin(flag, departure)
+
+
+def quantity_of(row: str) -> str:
+    """The observed quantity of a row of observations in analysis.nc."""
+    return row.partition("_at_")[0]
 
 
 @contextmanager

@@ -5,9 +5,9 @@ import pandas as pd
 
 from dalearn.evaluation.boxes import draw_monthly_correlation
 from dalearn.evaluation.comparison import OPEN_LOOP, Comparison, forecast_label
+from dalearn.evaluation.filter_tables import read_departures
 from dalearn.evaluation.key_numbers import key_rows
 from dalearn.evaluation.maps import draw_maps, maps_make_sense
-from dalearn.evaluation.operator_tables import departures
 from dalearn.evaluation.page import Page
 from dalearn.evaluation.panels import correlation_panels, draw_run_scores, rmsd_panels, truth_panels
 from dalearn.evaluation.report import format_number
@@ -23,7 +23,7 @@ SATURATED_SHARE = 0.02
 def add_observation_scores(page: Page, run: RunData, comparison: Comparison) -> None:
     """All runs against the observations of one quantity: Tables 3-4, Figures 5, 6 and 8 of the paper."""
     quantity, settings, cells = comparison.quantity, page.settings.scores, page.cells
-    used = [name for name in comparison.experiments if departures(run, quantity, name) is not None]
+    used = [name for name in comparison.experiments if read_departures(run, quantity, name) is not None]
     page.report.subsection(f"{quantity} against observations")
     for sentence in comparison.notes:
         page.absent(sentence)

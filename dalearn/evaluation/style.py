@@ -1,6 +1,5 @@
 """How all figures look: fonts, colour-blind-safe colours, names and units as readers expect them."""
 
-import os
 import re
 from collections.abc import Callable
 from functools import wraps
@@ -11,6 +10,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from dalearn.evaluation.comparison import FORECAST, OPEN_LOOP
+from dalearn.files import write_whole
 
 # Okabe and Ito (2008): distinguishable with every common form of colour blindness.
 BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
@@ -77,11 +77,8 @@ def lay_out(figure: Figure) -> None:
 
 def save_figure(figure: Figure, path: Path) -> Path:
     """Write ``figure`` as PNG, replacing ``path`` in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
     with rc_context(_RC):
-        figure.savefig(temporary, format="png")
-    os.replace(temporary, path)
+        write_whole(path, lambda temporary: figure.savefig(temporary, format="png"))
     return path
 
 

@@ -1,6 +1,5 @@
 """What all tables share: score settings, means over cells, intervals, writing."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from dalearn.evaluation import bootstrap
 from dalearn.evaluation.bootstrap import Replicates, bootstrap_scores, interval
 from dalearn.evaluation.cells import Cells
 from dalearn.evaluation.scores import MINIMUM_COUNT
+from dalearn.files import write_whole
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,5 @@ def known_deviation(values: np.ndarray) -> float:
 
 def write_table(frame: pd.DataFrame, path: Path) -> Path:
     """Write ``frame`` as CSV (six significant digits, empty = undefined), replacing ``path`` in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    frame.to_csv(temporary, index=False, float_format="%.6g")
-    os.replace(temporary, path)
+    write_whole(path, lambda temporary: frame.to_csv(temporary, index=False, float_format="%.6g"))
     return path

@@ -1,11 +1,11 @@
 """The assimilation stage: every experiment from the state of the open loop, window by window.
 
-After every block of windows its record and a restart file are on disk, in this order; a later run goes on from
+After every window (``block_days``) its record and a restart file are on disk, in this order; a later run goes on from
 the restart file and gives, bit for bit, what the uninterrupted run gives.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,23 +13,25 @@ import torch
 
 from dalearn.assimilation.cycle import run_cycle
 from dalearn.assimilation.record import RECORDED_STATE, WindowRecord
-from dalearn.assimilation.scheme import FilterState
+from dalearn.assimilation.scheme import FilterState, carried_tensors, filter_state
 from dalearn.errors import InputError
-from dalearn.experiments.analysis_file import write_analysis
+from dalearn.experiments.analysis_file import OBSERVATION_TEXTS, write_analysis
 from dalearn.experiments.blocks import Blocks
 from dalearn.experiments.equivalents import evaluate_operator, load_equivalents
 from dalearn.experiments.open_loop import DAY, state_path
 from dalearn.experiments.open_loop_data import OpenLoopData
 from dalearn.experiments.progress import Progress
 from dalearn.experiments.provenance import file_attributes
-from dalearn.experiments.restart import read_state, write_state
+from dalearn.experiments.restart import CycleRestart, read_cycle, write_cycle, write_state
 from dalearn.experiments.run_directory import RunDirectory
 from dalearn.experiments.setup import Setup
 from dalearn.experiments.stage_sections import AssimilationExperiment
-from dalearn.experiments.window_observations import match_windows
+from dalearn.experiments.window_observations import ObservationRow, WindowObservations, match_windows
 from dalearn.operators import ObservationOperator
 
 logger = logging.getLogger("dalearn")
+
+OBSERVATION_ROWS = (*OBSERVATION_TEXTS, "signal", "rejected")  # fields of WindowRecord with a row per observation
 
 Arrays = dict[str, np.ndarray]
 
@@ -48,16 +50,22 @@ def run_assimilation(setup: Setup, directory: RunDirectory) -> list[Path]:
                 f"use some of {', '.join(RECORDED_STATE)}"
             )
     open_loop = OpenLoopData(directory / "open_loop.nc")
-    blocks = {
-        experiment.name: _run_experiment(setup, directory, experiment, operators, ends, open_loop)
-        for experiment in section.experiments
-    }
+    blocks, accounts = {}, {}
+    observed: list[ObservationRow] = []
+    for experiment in section.experiments:
+        observations = match_windows(setup, experiment, ends, open_loop)
+        accounts[experiment.name] = observations.accounts
+        observed += observations.rows
+        blocks[experiment.name] = _run_experiment(setup, directory, experiment, observations, operators, ends)
     equivalents = {
         quantity: _open_loop_equivalent(operator, open_loop, ends) for quantity, operator in operators.items()
     }
     path = directory / "analysis.nc"
     title = file_attributes(f"analyses of {setup.config.name}")
-    write_analysis(path, setup.surface, ends, blocks, equivalents, operators, section.filter.control, title)
+    filters = [section.filter_of(experiment) for experiment in section.experiments]
+    control = list(dict.fromkeys(name for settings in filters for name in settings.control))
+    rows = {row.name: operators[row.quantity] for row in observed}
+    write_analysis(path, setup.surface, ends, blocks, equivalents, {**operators, **rows}, control, title, accounts)
     return [path, *(_final_state(directory, experiment.name) for experiment in section.experiments)]
 
 
@@ -69,32 +77,34 @@ def _run_experiment(
     setup: Setup,
     directory: RunDirectory,
     experiment: AssimilationExperiment,
+    observations: WindowObservations,
     operators: dict[str, ObservationOperator],
     ends: np.ndarray,
-    open_loop: OpenLoopData,
 ) -> Blocks:
     """Run what is left of one experiment; returns its blocks, complete."""
     section = setup.config.assimilation
     assert section is not None
-    observations = match_windows(setup, experiment, ends, open_loop)
     blocks = Blocks(directory.partial("assimilate") / experiment.name)
     restart = blocks.directory / "restart.nc"
     source = restart if restart.exists() else state_path(directory, setup.window_starts[0])
-    state, time, stored = read_state(source, setup.grid.column_count, dtype=setup.dtype, device=setup.device)
-    done = int(stored.get("windows_done", 0))
+    begin = read_cycle(source, setup.grid.column_count, dtype=setup.dtype, device=setup.device)
+    done = begin.windows_done
     if done:
-        logger.info("%s: goes on from %s", experiment.name, time)
+        logger.info("%s: goes on from %s", experiment.name, begin.time)
     windows = (setup.window(start, start + DAY) for start in setup.window_starts[done:])
     with Progress(experiment.name, len(ends), "windows", done=done) as progress:
-        writer = _BlockWriter(blocks, restart, done, len(ends), section.block_days, operators, progress.update)
+        writer = _BlockWriter(
+            blocks, restart, done, len(ends), section.block_days, operators, observations.rows, progress.update
+        )
         end = run_cycle(
             setup.model,
             setup.grid,
-            FilterState(land=state),
+            filter_state(begin.state, begin.carried),
             windows,
-            [operators[quantity] for quantity in observations.quantities],
+            [operators[row.quantity] for row in observations.rows],
             observations.value[done:],
-            section.filter,
+            section.filter_of(experiment),
+            steps=observations.steps(setup.config.land.time_step),
             observation_errors=observations.error[done:],
             on_window=writer.window,
         )
@@ -114,26 +124,30 @@ class _BlockWriter:
         total: int,
         block_windows: int,
         operators: dict[str, ObservationOperator],
+        observed: Sequence[ObservationRow],
         progress: Callable[[], None],
     ) -> None:
         self.blocks, self.restart, self.done, self.total = blocks, restart, done, total
-        self.block_windows, self.operators, self.progress = block_windows, operators, progress
+        self.block_windows, self.operators, self.observed = block_windows, operators, observed
+        self.progress = progress
         self.rows: list[Arrays] = []
 
     def window(self, record: WindowRecord, state: FilterState) -> None:
         """Take the record of a window and the state at its end."""
-        self.rows.append(_arrays(record, self.operators))
+        self.rows.append(_arrays(record, self.operators, self.observed))
         self.done += 1
         if self.done % self.block_windows == 0 or self.done == self.total:
             number = (self.done - 1) // self.block_windows
             self.blocks.write(number, {name: np.stack([row[name] for row in self.rows]) for name in self.rows[0]})
-            attributes = {**file_attributes("analysis"), "windows_done": self.done}
-            write_state(self.restart, state.land, record.time, attributes)
+            restart = CycleRestart(state.land, record.time, self.done, carried_tensors(state))
+            write_cycle(self.restart, restart, file_attributes("analysis"))
             self.rows = []
         self.progress()
 
 
-def _arrays(record: WindowRecord, operators: dict[str, ObservationOperator]) -> Arrays:
+def _arrays(
+    record: WindowRecord, operators: dict[str, ObservationOperator], observed: Sequence[ObservationRow]
+) -> Arrays:
     """What ``analysis.nc`` holds of a window; every array (cell,) except ``time``.
 
     Model equivalents of quantities that the experiment does not assimilate come from the cell means of its
@@ -151,17 +165,14 @@ def _arrays(record: WindowRecord, operators: dict[str, ObservationOperator]) -> 
     arrays |= states["analysis"]
     arrays |= {f"{name}_forecast": values for name, values in states["forecast"].items()}
     arrays |= {f"{name}_increment": array(values) for name, values in record.increment.items()}
+    arrays["chi_square"] = array(record.chi_square)
+    for k, row in enumerate(observed):
+        arrays |= {f"{row.name}_{name}": array(getattr(record, name)[k]) for name in OBSERVATION_ROWS}
+        for number, name in enumerate(record.control):
+            arrays[f"jacobian_{row.name}_{name}"] = array(record.jacobian[k, number])
+            arrays[f"gain_{row.name}_{name}"] = array(record.gain[k, number])
     for quantity, operator in operators.items():
-        if quantity in record.quantities:
-            k = record.quantities.index(quantity)
-            arrays[f"{quantity}_observed"] = array(record.observed[k])
-            arrays[f"{quantity}_departure"] = array(record.departure[k])
-            arrays[f"{quantity}_rejected"] = array(record.rejected[k])
-            arrays[f"{quantity}_model_forecast"] = array(record.model_forecast[k])
-            arrays[f"{quantity}_model_analysis"] = array(record.model_analysis[k])
-            for row, name in enumerate(record.control):
-                arrays[f"jacobian_{quantity}_{name}"] = array(record.jacobian[k, row])
-        else:
+        if quantity not in record.quantities:
             for when, means in states.items():
                 predictors = np.stack([means[name] for name in operator.predictors], axis=-1)
                 arrays[f"{quantity}_model_{when}"] = evaluate_operator(operator, predictors)

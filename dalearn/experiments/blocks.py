@@ -5,13 +5,13 @@ So every block of a stage is a file of its own that takes its name when complete
 when the stage is done.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dalearn.files import write_whole
 from dalearn.io import TimeSeriesWriter
 
 
@@ -29,11 +29,12 @@ class Blocks:
 
     def write(self, number: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Write block ``number`` as a whole or not at all, in place of an older one."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        temporary = self.path(number).with_suffix(".tmp")
-        with temporary.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-        os.replace(temporary, self.path(number))
+
+        def save(path: Path) -> None:
+            with path.open("wb") as file:
+                np.savez(file, **arrays)  # type: ignore[arg-type]
+
+        write_whole(self.path(number), save)
 
     def read(self, number: int) -> dict[str, np.ndarray]:
         with np.load(self.path(number)) as file:

@@ -183,11 +183,13 @@ class Config:
                 f"open_loop.output_hours: no output at {assimilation.window_start_hour} UTC, the end of the windows; "
                 "choose a divisor of assimilation.window_start_hour"
             )
-        if assimilation.filter.jacobian == "finite_differences" and self.dtype != "float64":
-            raise InputError(
-                "dtype: finite differences need float64; change it, or assimilation.filter.jacobian to autograd"
-            )
         for experiment in assimilation.experiments:
+            settings = assimilation.filter_of(experiment)
+            differences = settings.differentiates_windows and settings.jacobian == "finite_differences"
+            if differences and self.dtype != "float64":
+                raise InputError(
+                    "dtype: finite differences need float64; change it, or assimilation.filter.jacobian to autograd"
+                )
             where = f"assimilation.experiments.{experiment.name}.observations"
             quantities = [self.observation(name, where).quantity for name in experiment.observations]
             check_unique(where, quantities)

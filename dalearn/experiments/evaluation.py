@@ -19,8 +19,9 @@ from dalearn.experiments.open_loop import state_path
 from dalearn.experiments.open_loop_data import OpenLoopData
 from dalearn.experiments.range_exits import count_range_exits
 from dalearn.experiments.restart import read_state
-from dalearn.experiments.run_directory import RunDirectory, write_text
+from dalearn.experiments.run_directory import RunDirectory
 from dalearn.experiments.setup import Setup
+from dalearn.files import write_text
 from dalearn.land.model import LandModel
 from dalearn.land.vegetation import VEGETATION_TYPES
 from dalearn.observations.observations import Observations
@@ -36,7 +37,6 @@ def run_evaluation(setup: Setup, directory: RunDirectory) -> list[Path]:
     if assimilation is not None and section.jacobians and setup.config.dtype == "float64":
         comparison = _compare_jacobians(setup, directory)
         files.append(directory / "tables" / "jacobian.json")
-        files[0].parent.mkdir(exist_ok=True)
         write_text(files[0], json.dumps(comparison, indent=2))
     warnings = count_range_exits(setup, directory) if assimilation is not None else []
     for warning in warnings:

@@ -78,11 +78,12 @@ def analyse_window(
     observed: np.ndarray,
     errors: Sequence[float],
     biomass_per_leaf_area: Tensor,
+    structural_biomass: Literal["unchanged", "with_leaves"] = "unchanged",
 ) -> Update:
     """The analysis of one window as SODA makes it.
 
     ``observed`` (observation,), 999 = missing; ``errors`` the multipliers XERROBS; ``biomass_per_leaf_area`` (column,)
-    XALPH, kg m-2.
+    XALPH, kg m-2; ``structural_biomass`` as in ``FilterSettings``.
     """
     rules = [(*ERRORS[name][:2], error) for name, error in zip(case.observed, errors, strict=True)]
     settings = FilterSettings(
@@ -90,6 +91,7 @@ def analyse_window(
             quantity: ObservationErrorSettings(float(error), reference) for quantity, reference, error in rules
         },
         leaf_biomass="model",
+        structural_biomass=structural_biomass,
     )
     parameters = windows.model.parameters
     vegetation = replace(parameters.vegetation, biomass_per_leaf_area=biomass_per_leaf_area)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dalearn.errors import InputError
+from dalearn.errors import InputError, Stopped
 from dalearn.experiments.assimilate import run_assimilation
 from dalearn.experiments.config import Config, settings_of
 from dalearn.experiments.evaluation import run_evaluation
@@ -140,6 +140,9 @@ class Pipeline:
                 self._do(stage)
         except InputError as error:
             logger.debug("stopped: %s", error)
+            raise
+        except Stopped as error:
+            logger.debug("stopped by signal %d", error.number)
             raise
         except Exception:
             logger.debug("stopped", exc_info=True)

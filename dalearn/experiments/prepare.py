@@ -36,15 +36,27 @@ PATH_KEYS = ("files", "altitude_file", "land_cover", "texture", "altitude", "tre
 def matching_files(where: str, patterns: Iterable[str]) -> list[Path]:
     """The files that the patterns match, each once, in the order of the patterns and then of their names.
 
+    A folder counts where it is named without wildcards: some products come as one (ISMN).
     Raises InputError naming a pattern that matches nothing.
     """
     found: dict[Path, None] = {}
     for pattern in patterns:
-        names = sorted(name for name in glob.glob(pattern, recursive=True) if Path(name).is_file())
+        found_here = sorted(glob.glob(pattern, recursive=True))
+        names = [name for name in found_here if Path(name).is_file() or not glob.has_magic(pattern)]
         if not names:
             raise InputError(f"{pattern}: no such file ({where}.files); correct the path or download the files")
         found |= dict.fromkeys(map(Path, names))
     return list(found)
+
+
+def _contents(path: Path) -> list[Path]:
+    """The files that a source consists of."""
+    return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+
+
+def _numbered(where: str, patterns: Iterable[str]) -> dict[str, Path]:
+    files = [file for path in matching_files(where, patterns) for file in _contents(path)]
+    return {f"{where}.{row}": file for row, file in enumerate(files)}
 
 
 def source_files(config: Config) -> dict[str, Path]:
@@ -57,12 +69,12 @@ def source_files(config: Config) -> dict[str, Path]:
         files |= {f"prepare.surface.{name}": Path(path) for name, path in section.surface.files().items()}
     if section.forcing is not None:
         where = "prepare.forcing"
-        files |= {f"{where}.{row}": path for row, path in enumerate(matching_files(where, section.forcing.files))}
+        files |= _numbered(where, section.forcing.files)
         if section.forcing.altitude_file is not None:
             files[f"{where}.altitude_file"] = Path(section.forcing.altitude_file)
     for product in section.observations:
         where = f"prepare.observations.{product.name}"
-        files |= {f"{where}.{row}": path for row, path in enumerate(matching_files(where, product.files))}
+        files |= _numbered(where, product.files)
         if product.land_cover is not None:
             files[f"{where}.land_cover"] = Path(product.land_cover)
     return files

@@ -131,7 +131,7 @@ class PrepareObservationsConfig:
         start, end: the period; all of the files when null.
         error: standard deviation of every sample in the units of the quantity; that of the product when null.
         relative_error: standard deviation as a fraction of the value.
-        aggregate: ``nearest`` sample, or ``mean`` of the pixels in the cell.
+        aggregate: ``nearest`` sample, ``mean`` of the pixels in the cell, or ``bilinear`` between pixels (rasters).
         valid_fraction: least share of valid pixels for a mean.
         tolerance_km: samples further from all cells are left out.
         depth: ``[from, to]`` in m, of probes (ISMN).
@@ -147,14 +147,14 @@ class PrepareObservationsConfig:
     quantity: Literal["sigma0", "SSM", "LAI"]
     format: Literal[
         "hsaf_cells", "eumetsat_l2", "ascat_package", "cgls_lai", "cgls_ssm", "cgls_swi", "sentinel1_raster", "ismn",
-        "ascat_table",
+        "ascat_table", "field_table",
     ]  # fmt: skip
     files: list[str]
     start: str | None = None
     end: str | None = None
     error: float | None = None
     relative_error: float | None = None
-    aggregate: Literal["nearest", "mean"] = "nearest"
+    aggregate: Literal["nearest", "mean", "bilinear"] = "nearest"
     valid_fraction: float = 0.5
     tolerance_km: float = 15.0
     depth: tuple[float, float] | None = None

@@ -1,5 +1,6 @@
 """Where a result comes from: versions, commit, machine, input files."""
 
+import functools
 import hashlib
 import platform
 import subprocess
@@ -39,8 +40,9 @@ def file_record(path: Path) -> dict[str, Any]:
     return {"path": str(path), "bytes": size, "sha256": digest.hexdigest(), "partial": partial}
 
 
+@functools.cache
 def commit() -> str | None:
-    """The git commit of a source checkout, with ``+modified`` when the package differs from it."""
+    """The git commit of a source checkout when first asked, with ``+modified`` when the package differs from it."""
     package = Path(dalearn.__file__).parent
     if not (package.parent / ".git").exists():
         return None

@@ -145,3 +145,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return str(value) if isinstance(value, Path) else value
+
+
+def overlay(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with the values of ``changes``, key by key at every depth."""
+    result = dict(base)
+    for key, value in changes.items():
+        below = result.get(key)
+        result[key] = overlay(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return result

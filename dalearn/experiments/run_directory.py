@@ -7,11 +7,13 @@ input has changed since, nothing is overwritten: the run stops, says what change
 another directory) is the user's decision.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,9 @@ import yaml
 
 from dalearn.errors import InputError
 from dalearn.experiments import provenance
+from dalearn.files import remove_leftovers, temporary_of, write_text
+
+logger = logging.getLogger("dalearn")
 
 try:
     import fcntl
@@ -31,13 +36,6 @@ def fingerprint(*parts: Any) -> str:
     """A short hash of anything that JSON can hold."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a whole file or nothing."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text)
-    os.replace(temporary, path)
 
 
 def differences(old: Any, new: Any, prefix: str = "") -> list[str]:
@@ -56,6 +54,18 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+class _LogFile(logging.FileHandler):
+    """A log that a full disk may cut: the error that this brings elsewhere is what the user has to see."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            super().close()
+
+
 class RunDirectory:
     """``path`` and what is in it.  Nothing is written before ``create``."""
 
@@ -67,9 +77,10 @@ class RunDirectory:
         return self.path / name
 
     def create(self) -> None:
-        """Make the directory, test that it can be written and keep other runs out of it.
+        """Make the directory, test that it can be written, keep other runs out of it and tidy up after a killed one.
 
-        Raises InputError when it cannot be written, holds something else, or is in use.
+        The lock is the operating system's: it ends with the process, however that ends.  Raises InputError when the
+        directory cannot be written, holds something else, or is in use.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -87,9 +98,23 @@ class RunDirectory:
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
+                self.close()
                 raise InputError(
                     f"{self.path}: another dalearn process is working in it; wait for it or choose --run-directory"
                 ) from error
+            except OSError as error:
+                reason = error.strerror
+                logger.warning("%s: cannot be locked (%s); start one run in it at a time", self.path, reason)
+                return
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Remove what a killed run leaves and no later one needs."""
+        remove_leftovers(self.path)
+        for path in (self / "stages").glob("*.partial"):
+            record = self.stage_record(path.stem)
+            if record is not None and record["complete"]:
+                shutil.rmtree(path, ignore_errors=True)
 
     def close(self) -> None:
         """Let other runs in."""
@@ -99,7 +124,7 @@ class RunDirectory:
 
     def open_log(self, logger: logging.Logger) -> logging.Handler:
         """Also write the log to ``log.txt``, after what earlier runs wrote."""
-        handler = logging.FileHandler(self / "log.txt")
+        handler = _LogFile(self / "log.txt")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
         logger.addHandler(handler)
         logger.setLevel(logging.DEBUG)
@@ -157,8 +182,11 @@ class RunDirectory:
 
     def forget(self, stage: str) -> None:
         """Remove the record of ``stage`` and its partial files, so that it starts from the beginning."""
+        aside = temporary_of(self.partial(stage))
+        if self.partial(stage).exists():
+            os.replace(self.partial(stage), aside)  # at once: a kill must not leave some of the partial files
         (self / "stages" / f"{stage}.json").unlink(missing_ok=True)
-        shutil.rmtree(self.partial(stage), ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
 
     def partial(self, stage: str) -> Path:
         """The folder of the partial files of ``stage``."""

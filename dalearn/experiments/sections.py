@@ -203,15 +203,15 @@ class SpinUpConfig:
 class OpenLoopConfig:
     """The run without assimilation.
 
-    ``output_hours``: cell means are written every so many hours UTC; ``block_days``: so many days are lost at most
-    when the run is killed.
+    ``output_hours``: cell means are written every so many hours UTC; ``block_days``: days between two restart files,
+    which are all that a killed run can lose; ten days cost about what a window of the analysis costs.
     """
 
     start: str
     end: str
     spin_up: SpinUpConfig | None = None
     output_hours: int = 1
-    block_days: int = 30
+    block_days: int = 10
 
     def __post_init__(self) -> None:
         check_period("open_loop", self.start, self.end)

@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from dalearn.constants import DENSITY_WATER
-from dalearn.experiments.run_directory import write_text
+from dalearn.files import write_text
 from dalearn.grid import Grid
 from dalearn.land.state import LandParameters, LandState
 
@@ -40,7 +40,6 @@ def memory_of(state: LandState, grid: Grid, parameters: LandParameters) -> Memor
 
 def write_memory(path: Path, repetitions: Sequence[Memory]) -> None:
     """Keep the memory at the start and after every repetition, for a run that is continued."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps([dataclasses.asdict(memory) for memory in repetitions]))
 
 
@@ -61,7 +60,6 @@ def write_convergence(path: Path, repetitions: Sequence[Memory]) -> str:
             for name in ("soil_water", "deep_temperature", "leaf_area_index")
         ]
         rows.append((number, *changes))
-    path.parent.mkdir(parents=True, exist_ok=True)
     lines = ["repetition,soil_water_kg_m-2,deep_temperature_K,leaf_area_index_m2_m-2"]
     lines += [",".join([str(number), *(f"{change:.6g}" for change in changes)]) for number, *changes in rows]
     write_text(path, "\n".join(lines) + "\n")

@@ -1,11 +1,13 @@
 """The sections of a configuration file on training, assimilation and evaluation; see ``sections``."""
 
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
-from dalearn.assimilation.covariance import published_observation_errors
+from dalearn.assimilation.covariance import BackgroundErrorSettings, published_observation_errors
 from dalearn.assimilation.settings import FilterSettings
 from dalearn.errors import InputError
+from dalearn.experiments.read_config import build, overlay, plain
 from dalearn.experiments.sections import as_time, check_period, check_positive, check_unique
 from dalearn.learning.settings import TrainingSettings
 from dalearn.operators.names import check_predictors
@@ -61,10 +63,17 @@ class TrainingConfig:
 
 @dataclass(kw_only=True)
 class AssimilationExperiment:
-    """``observations``: names of the observations that this experiment assimilates."""
+    """One run of the analyses.
+
+    Attributes:
+        name: of the experiment.
+        observations: names of the observations that it assimilates.
+        filter: settings that differ from ``assimilation.filter``, under the same keys.
+    """
 
     name: str
     observations: list[str]
+    filter: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -75,18 +84,20 @@ class AssimilationConfig:
         start, end: the windows lie between them.
         window_start_hour: UTC hour at which the 24 h windows begin and end.
         experiments: what each assimilates; all start from the open loop.
-        tolerance_hours: an observation counts for a window when it is so close to the window end.
-        filter: see ``FilterSettings``; an observation error that is not given keeps its published value.
-        block_days: so many windows are lost at most when the run is killed.
+        observation_hours: hours after the window start, the last one 24, at which observations are taken as valid.
+        tolerance_hours: an observation counts when it is so close to one of these hours.
+        filter: see ``FilterSettings``; errors that are not given keep their published values.
+        block_days: windows between two restart files, which are all that a killed run can lose.
     """
 
     start: str
     end: str
     experiments: list[AssimilationExperiment]
     window_start_hour: int = 9
+    observation_hours: list[int] = field(default_factory=lambda: [24])
     tolerance_hours: float = 3.0
     filter: FilterSettings = field(default_factory=FilterSettings)
-    block_days: int = 20
+    block_days: int = 1
 
     def __post_init__(self) -> None:
         check_period("assimilation", self.start, self.end)
@@ -94,12 +105,51 @@ class AssimilationConfig:
             raise InputError(f"assimilation.window_start_hour: {self.window_start_hour} is not an hour, 0..23")
         if not 0 < self.tolerance_hours <= 12:
             raise InputError(f"assimilation.tolerance_hours: {self.tolerance_hours} is not in 0..12")
-        check_positive("assimilation", block_days=self.block_days, chunk_cells=self.filter.chunk_cells)
+        self._check_observation_hours()
+        check_positive("assimilation", block_days=self.block_days)
         check_unique("assimilation.experiments", [experiment.name for experiment in self.experiments])
         if not self.experiments:
             raise InputError("assimilation.experiments: none given; add one, or leave the section out")
         errors = {**published_observation_errors(), **self.filter.observation_error}
-        self.filter = replace(self.filter, observation_error=errors)
+        layers = {**BackgroundErrorSettings().soil_moisture, **self.filter.background.soil_moisture}
+        background = replace(self.filter.background, soil_moisture=layers)
+        self.filter = replace(self.filter, observation_error=errors, background=background)
+        for experiment in self.experiments:
+            self.filter_of(experiment)
+
+    def _check_observation_hours(self) -> None:
+        hours = self.observation_hours
+        if not hours or hours[-1] != 24 or hours[0] < 1 or any(a >= b for a, b in pairwise(hours)):
+            raise InputError(
+                f"assimilation.observation_hours: {hours} are not ascending hours of the window, 1..24, that end with "
+                "24: observations at the window end are those that are scored"
+            )
+        apart = min((b - a for a, b in pairwise([hours[-1] - 24, *hours])), default=24)
+        if self.tolerance_hours > apart / 2:
+            raise InputError(
+                f"assimilation.tolerance_hours: {self.tolerance_hours:g} is more than half of the {apart} h between "
+                "two observation hours; lower it"
+            )
+
+    def filter_of(self, experiment: AssimilationExperiment) -> FilterSettings:
+        """The settings of ``experiment``: those of ``assimilation.filter`` with its own on top."""
+        where = f"assimilation.experiments.{experiment.name}.filter"
+        settings: FilterSettings = build(FilterSettings, overlay(plain(self.filter), experiment.filter), where)
+        check_positive(
+            where,
+            chunk_cells=settings.chunk_cells,
+            correlation_length=settings.background.correlation_length,
+            **settings.quality.maximum_departure,
+            **{f"normalised {name}": value for name, value in settings.quality.maximum_normalised_departure.items()},
+        )
+        if len(self.observation_hours) > 1 and settings.scheme in ("end_of_window", "ekf"):
+            raise InputError(
+                f"{where}.scheme: {settings.scheme} observes at the window end only; set observation_hours to [24] or "
+                "the scheme to sekf, smoother or ensrf"
+            )
+        if settings.scheme == "ensrf":
+            settings.ensemble.check(settings.control_vector)
+        return settings
 
 
 @dataclass(kw_only=True)

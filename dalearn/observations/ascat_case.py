@@ -5,6 +5,7 @@ those that passed the screening of whoever made the file, ``reject`` says in bit
 """
 
 from pathlib import Path
+from typing import Any
 
 import netCDF4
 import numpy as np
@@ -83,7 +84,7 @@ def read_leaf_area_index(path: Path | str, error_fraction: float = 0.2) -> Obser
         )
 
 
-def _position(dataset: netCDF4.Dataset) -> dict[str, np.ndarray]:
+def _position(dataset: netCDF4.Dataset) -> dict[str, Any]:
     for name in ("lat", "lon"):
         if name not in dataset.ncattrs():
             raise InputError(f"{dataset.filepath()}: attribute {name} of the site is missing; add it in degrees")

@@ -6,9 +6,8 @@ from typing import Literal
 import numpy as np
 
 from dalearn.errors import InputError
+from dalearn.observations.nearest import EARTH_RADIUS, NearestCells
 from dalearn.observations.observations import Observations
-
-EARTH_RADIUS = 6371.0  # km
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,28 +46,17 @@ def on_cells(
 
     Samples further than ``tolerance_km`` from all cells count as ``outside_domain``; InputError when all are.
     """
-    nearest = np.empty(observations.cell_count, np.int64)
-    distance = np.empty(observations.cell_count)
-    for cell in range(observations.cell_count):
-        from_here = _distance(observations.latitude[cell], observations.longitude[cell], latitude, longitude)
-        nearest[cell] = np.argmin(from_here)
-        distance[cell] = from_here[nearest[cell]]
-    inside = observations.select(distance[observations.cell] <= tolerance_km, "outside_domain")
+    index = NearestCells(latitude, longitude)
+    nearest, _ = index.query(observations.latitude, observations.longitude, tolerance_km)
+    inside = observations.select(nearest[observations.cell] >= 0, "outside_domain")
     if len(observations) and not len(inside):
+        used = np.unique(observations.cell)
+        _, distance = index.query(observations.latitude[used], observations.longitude[used], np.pi * EARTH_RADIUS)
         raise InputError(
             f"{observations.source}: {observations.quantity}: no observation within {tolerance_km:g} km of a model "
-            f"cell, the nearest is {distance[observations.cell].min():.1f} km away; give observations of these cells "
-            "or a larger tolerance"
+            f"cell, the nearest is {distance.min():.1f} km away; give observations of these cells or a larger tolerance"
         )
     return replace(inside, cell=nearest[inside.cell], latitude=np.asarray(latitude), longitude=np.asarray(longitude))
-
-
-def _distance(latitude: float, longitude: float, latitudes: np.ndarray, longitudes: np.ndarray) -> np.ndarray:
-    """Great-circle distance in km (haversine), whichever way longitudes are counted."""
-    here, there = np.deg2rad(latitude), np.deg2rad(latitudes)
-    across = np.sin(np.deg2rad(longitudes - longitude) / 2.0) ** 2
-    chord = np.sin((there - here) / 2.0) ** 2 + np.cos(here) * np.cos(there) * across
-    return 2.0 * EARTH_RADIUS * np.arcsin(np.sqrt(np.clip(chord, 0.0, 1.0)))
 
 
 def match_observations(

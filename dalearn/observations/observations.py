@@ -1,5 +1,6 @@
 """Observations of one quantity as samples (time, cell, value, error), with an account of those left out."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -109,24 +110,27 @@ def screened(
     reason: np.ndarray,
     latitude: np.ndarray,
     longitude: np.ndarray,
+    left_out: Mapping[str, int] | None = None,
 ) -> Observations:
     """The usable samples in the order of time.
 
-    ``reason`` (sample,) of str: why a sample was rejected beforehand, "" otherwise.  Here ``undefined`` values,
+    ``reason`` (sample,) of str: why a sample was rejected beforehand, "" otherwise; ``left_out`` counts those that
+    were rejected and are not even here.  Here ``undefined`` values,
     values ``out_of_range`` (variable table) and errors that are ``error_not_positive`` are added.  Raises
     InputError when the units are not those of the quantity, or when half of the values cannot be in them.
     """
-    low, high = _valid_range(source, quantity, units)
+    low, high = valid_range(source, quantity, units)
     usable = (reason == "") & np.isfinite(value)
     if usable.any():
-        _check_median(source, quantity, units, float(np.median(value[usable])), low, high)
+        check_median(source, quantity, units, float(np.median(value[usable])), low, high)
     reason = reason.astype(object)
     reason[(reason == "") & ~np.isfinite(value)] = "undefined"
     reason[(reason == "") & ((value < low) | (value > high))] = "out_of_range"
     reason[(reason == "") & (error <= 0.0)] = "error_not_positive"
     keep = np.flatnonzero(reason == "")
     keep = keep[np.lexsort((cell[keep], time[keep]))]
-    names, numbers = np.unique(reason[reason != ""].astype(str), return_counts=True)
+    counts = Counter({name: number for name, number in (left_out or {}).items() if number})
+    counts.update(Counter(reason[reason != ""].tolist()))
     return Observations(
         quantity=quantity,
         units=units,
@@ -136,12 +140,13 @@ def screened(
         error=error[keep].astype(np.float64),
         latitude=latitude,
         longitude=longitude,
-        counts={"read": len(time), "kept": len(keep), **dict(zip(names.tolist(), numbers.tolist(), strict=True))},
+        counts={"read": counts.total() + len(keep), "kept": len(keep), **counts},
         source=source,
     )
 
 
-def _valid_range(source: str, quantity: str, units: str) -> tuple[float, float]:
+def valid_range(source: str, quantity: str, units: str) -> tuple[float, float]:
+    """Lowest and highest value of ``quantity`` in ``units``; InputError when they are not units of it."""
     if quantity not in VARIABLES:
         raise InputError(f"{source}: {quantity} is not a quantity of the variable table; use sigma0, SSM or LAI")
     row = VARIABLES[quantity]
@@ -153,7 +158,8 @@ def _valid_range(source: str, quantity: str, units: str) -> tuple[float, float]:
     return row.valid_range or (-np.inf, np.inf)
 
 
-def _check_median(source: str, quantity: str, units: str, median: float, low: float, high: float) -> None:
+def check_median(source: str, quantity: str, units: str, median: float, low: float, high: float) -> None:
+    """Raise InputError when a ``median`` in ``units`` says that the values are in others."""
     where = f"{source}: {quantity} has a median of {median:g} {units}"
     if quantity == "sigma0" and median > HIGHEST_MEDIAN_SIGMA0:
         raise InputError(f"{where}: looks like linear units, take 10 log10 of it")

@@ -1,5 +1,6 @@
 """Observation operators: one interface, several implementations, found by name."""
 
+from dalearn.operators.bare_soil import BareSoilOperator
 from dalearn.operators.base import (
     ObservationOperator,
     create_operator,
@@ -16,6 +17,7 @@ from dalearn.operators.water_cloud import WaterCloudOperator
 
 __all__ = [
     "OUT_OF_RANGE_RULES",
+    "BareSoilOperator",
     "CellNetworkOperator",
     "LeafAreaIndexOperator",
     "LinearOperator",

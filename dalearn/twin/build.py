@@ -64,7 +64,7 @@ def build_twin(
     seen = with_rain_errors(weather, settings, random["rain"])
     write_forcing(inputs / "FORCING.nc", seen, {"title": "Weather of the twin, rain with errors", **about})
 
-    truth = _run(settings, surface, weather, random, compiled, progress)
+    truth = run_true_land(settings, surface, weather, random, compiled=compiled, progress=progress)
     backscatter = draw_backscatter(surface, random["backscatter"])
     for name, observations in {
         "sigma0.nc": observe_sigma0(truth, surface, backscatter, settings, random["sigma0"]),
@@ -86,14 +86,20 @@ def with_rain_errors(weather: ForcingSeries, settings: TwinSettings, generator: 
     )
 
 
-def _run(
+def run_true_land(
     settings: TwinSettings,
     surface: SurfaceMap,
     weather: ForcingSeries,
     random: dict[str, np.random.Generator],
-    compiled: bool,
-    progress: Progress | None,
+    *,
+    compiled: bool = True,
+    progress: Progress | None = None,
+    end: np.datetime64 | None = None,
 ) -> TruthRun:
+    """The truth of the cells of ``surface`` under the true ``weather``: true soils, plants and harvests.
+
+    ``random`` are the ``random_streams`` of the settings; ``progress`` and ``end`` as in ``run_truth``.
+    """
     clay, sand = perturbed_texture(surface.clay, surface.sand, settings.texture_error, random["texture"])
     grid, parameters = build_parameters(surface.fraction, clay, sand, surface.latitude, surface.longitude)
     vegetation = perturbed_longevity(
@@ -112,7 +118,7 @@ def _run(
         LandOptions(time_step=settings.time_step),
         compiled=compiled,
     )
-    return run_truth(model, grid, weather, calendar, settings, progress)
+    return run_truth(model, grid, weather, calendar, settings, progress, end=end)
 
 
 def _write_truth(path: Path, truth: TruthRun, surface: SurfaceMap, about: dict[str, str]) -> None:

@@ -15,10 +15,11 @@ class TwinSettings:
     Attributes:
         start: first day of the period, 00 UTC.
         years: length of the period in whole years; the last one serves as the test period of the demo.
+        length_days: length of the period in days in place of ``years``, for short trials.
         seed: of every random number.
         cells: indices of the places that take part (``dalearn.twin.surface.PLACES``); all when empty.
         time_step: of the truth run, s.
-        spin_up: times that the truth repeats its first year before the period starts.
+        spin_up: times that the truth repeats its first year, or a shorter period as a whole, before the period starts.
         rain_anomaly: true rain of each year relative to the climate (0.8 a drought, 1.2 a wet year), repeated.
         texture_error: relative error of clay and sand in the surface map (standard deviation).
         rain_bias: relative bias of the rain in the forcing, between cells (standard deviation).
@@ -38,6 +39,7 @@ class TwinSettings:
 
     start: str = "2015-01-01"
     years: int = 3
+    length_days: int | None = None
     seed: int = 3
     cells: tuple[int, ...] = ()
     time_step: float = 3600.0
@@ -65,6 +67,8 @@ class TwinSettings:
             raise InputError(f"twin.start: {self.start!r} is not a date; write it as 2015-01-01") from error
         if self.years < 1:
             raise InputError(f"twin.years: {self.years} is not a number of years, choose 1 or more")
+        if self.length_days is not None and self.length_days < 1:
+            raise InputError(f"twin.length_days: {self.length_days} is not a number of days, choose 1 or more")
         if self.spin_up < 0:
             raise InputError(f"twin.spin_up: {self.spin_up} is negative, choose 0 or more")
         if not self.rain_anomaly or min(self.rain_anomaly) <= 0.0:
@@ -83,7 +87,7 @@ class TwinSettings:
     @property
     def end(self) -> np.datetime64:
         """The day after the period, 00 UTC."""
-        return self.after(self.years)
+        return self.after(self.years) if self.length_days is None else self.first_day + self.length_days
 
     @property
     def days(self) -> int:

@@ -39,13 +39,16 @@ def run_truth(
     calendar: HarvestCalendar,
     settings: TwinSettings,
     progress: Progress | None = None,
+    *,
+    end: np.datetime64 | None = None,
 ) -> TruthRun:
     """Run the period of ``settings`` after ``settings.spin_up`` repetitions of its first year.
 
-    ``progress`` is called after every day with the days done and the days in all.
+    ``progress`` is called after every day with the days done and the days in all.  ``end``, the day after the last,
+    is that of the settings when None.
     """
-    first, end = settings.first_day, settings.end
-    first_year = np.arange(first, settings.after(1))
+    first, end = settings.first_day, settings.end if end is None else end.astype("datetime64[D]")
+    first_year = np.arange(first, min(settings.after(1), settings.end))
     period = np.arange(first, end)
     total = settings.spin_up * len(first_year) + len(period)
     done = 0

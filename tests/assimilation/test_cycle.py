@@ -99,6 +99,25 @@ def test_records_are_consistent(run):
     assert records[0].increment["WG2"][0] < 0 < records[0].increment["WG2"][1]
 
 
+def test_records_of_any_subset_of_the_observations(run):
+    """Window 0: SSM in cells 0 and 1; 1: nothing; 2: both in cells 0 and 1; 3: LAI in cell 2."""
+    _, records, _ = cycle(run)
+    assert records[1].chi_square.isnan().all()
+    assert records[1].gain.isnan().all()
+    for number in (0, 2, 3):
+        record, used = records[number], ~run.observed[number].isnan()
+        for values in (record.signal, record.expected_deviation, record.observation_deviation):
+            assert (values.isfinite() == used).all()
+        assert (record.gain.isfinite() == used.unsqueeze(1)).all()
+        assert (record.chi_square.isfinite() == used.any(dim=0)).all()
+        assert (record.expected_deviation > record.observation_deviation)[used].all()
+        assert ((record.signal > 0) & (record.signal < 1))[used].all()
+    alone = (records[0].departure[0] / records[0].expected_deviation[0])[:2].square()
+    torch.testing.assert_close(records[0].chi_square[:2], alone)
+    ratio = (records[0].observation_deviation[0] / records[0].expected_deviation[0])[:2].square()
+    torch.testing.assert_close(records[0].signal[0, :2], 1 - ratio)
+
+
 def test_cell_means_skip_soil_that_is_not_there(run):
     """WG7 and WG8 of cell 2 are means over two of its three patches."""
     _, records, states = cycle(run)

@@ -8,6 +8,7 @@ import torch
 
 from dalearn.assimilation.comparison import compare_jacobians
 from dalearn.assimilation.cycle import run_cycle
+from dalearn.assimilation.ensemble_settings import EnsembleSettings
 from dalearn.assimilation.forecast import integrate
 from dalearn.assimilation.scheme import FilterState
 from dalearn.assimilation.settings import FilterSettings
@@ -81,5 +82,29 @@ def test_cycle_and_restart(land, jacobian):
     departure = observed[0] - record.model_analysis
     assert (departure.abs() < record.departure.abs()).all(), "the analysis is closer to every observation"
     assert (record.analysis["LAI"] - record.forecast["LAI"]).abs().min() > 1e-3
+    again = run_cycle(land.model, land.grid, state, windows[1:], land.operators, observed[1:], settings)
+    assert all(torch.equal(a, b) for (_, a), (_, b) in zip(named_tensors(again), named_tensors(end), strict=True))
+
+
+def test_ensemble_and_restart(land):
+    """Members of the land model spread, are drawn to the observations and restart bit for bit."""
+    windows = [half_day(0), half_day(1)]
+    observed = torch.full((2, 2, 2), torch.nan, dtype=torch.float64)
+    observed[0] = torch.tensor([[0.18, 0.22], [2.5, 1.0]])
+    settings = FilterSettings(scheme="ensrf", ensemble=EnsembleSettings(members=10, precipitation=0.3))
+    kept = []
+    arguments = land.model, land.grid, FilterState(land=land.state), windows, land.operators, observed, settings
+    end = run_cycle(*arguments, on_window=lambda record, state: kept.append((record, state)))
+    (record, state), (later, _) = kept
+    assert (record.rejected == 0).all()
+    departure = observed[0] - record.model_analysis
+    assert (departure.abs() < record.departure.abs()).all(), "the analysis is closer to every observation"
+    for name in ("LAI", "WG2"):
+        assert (record.analysis_spread[name] < record.forecast_spread[name]).all()
+        assert (later.forecast_spread[name] > 0).all()
+    w, ice = end.ensemble.soil_moisture, end.ensemble.soil_ice
+    porosity = land.model.parameters.soil.porosity.repeat(1, 10)
+    assert (w > 0).all()
+    assert (w + ice <= porosity + 1e-9).all()
     again = run_cycle(land.model, land.grid, state, windows[1:], land.operators, observed[1:], settings)
     assert all(torch.equal(a, b) for (_, a), (_, b) in zip(named_tensors(again), named_tensors(end), strict=True))

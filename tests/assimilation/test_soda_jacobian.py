@@ -7,6 +7,7 @@ import pytest
 import torch
 import xarray as xr
 
+from dalearn.assimilation.control import ControlVector
 from dalearn.assimilation.jacobian import window_jacobian
 from dalearn.forcing.air import air_density
 from dalearn.forcing.solar import cosine_zenith, limited_cosine
@@ -88,3 +89,24 @@ def test_window_jacobian(shared, name, backend, tolerance):
     H = np.nan_to_num(case.dataset.H.values)
     row = np.abs(H).max(axis=(1, 2), keepdims=True)
     assert np.abs(linear.jacobian.numpy() / row - H / row).max() < tolerance
+
+
+@pytest.mark.parametrize("name", ["A_0501", "B_0501"])
+def test_leaves_that_take_their_structure_along_last(shared, name):
+    """In growth dLAI/dLAI is 0.3 to 0.45 with SODA's perturbation and about 1 with both pools, in both back ends."""
+    case = read_case(shared / "reference" / "soda" / f"{name}.nc")
+    operators = [create_operator(operator, cell_count=1) for operator in ("wg2", "lai")]
+    rows = {}
+    for backend in ("finite_differences", "autograd"):
+        for rule in ("unchanged", "with_leaves"):
+            control = ControlVector(structural_biomass=rule)
+            arguments = case.model, case.grid, case.state, case.window, operators, control
+            rows[backend, rule] = window_jacobian(*arguments, backend=backend).jacobian
+    vegetated = case.model.parameters.vegetation.vegetated
+    for rule, low, high in (("unchanged", 0.3, 0.45), ("with_leaves", 0.95, 1.05)):
+        exact, difference = rows["autograd", rule], rows["finite_differences", rule]
+        kept = (difference[1, 0] / case.grid.fraction)[vegetated]
+        assert (kept > low).all()
+        assert (kept < high).all()
+        assert ((exact - difference).abs() / difference.abs().amax(dim=(1, 2), keepdim=True)).max() < 5e-4
+    assert torch.equal(*(rows["finite_differences", rule][:, 1:] for rule in ("unchanged", "with_leaves")))

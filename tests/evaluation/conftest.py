@@ -79,8 +79,13 @@ def make_run() -> Callable[..., SyntheticRun]:
     return build_run
 
 
-def build_run(directory: Path, cells: Cells, days: int = 240, twin: bool = True, seed: int = 0) -> SyntheticRun:
-    """Write open_loop.nc, analysis.nc and, for a twin, truth.nc; experiments remove part of the open loop's error."""
+def build_run(
+    directory: Path, cells: Cells, days: int = 240, twin: bool = True, seed: int = 0, current: bool = True
+) -> SyntheticRun:
+    """Write open_loop.nc, analysis.nc and, for a twin, truth.nc; experiments remove part of the open loop's error.
+
+    ``current``: analysis.nc holds gains, chi-square and signal, which older versions did not write.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(seed)
     count = cells.count
@@ -140,7 +145,7 @@ def build_run(directory: Path, cells: Cells, days: int = 240, twin: bool = True,
             if name in CONTROL:
                 store(f"{name}_increment", analysis[name] - forecast[name])
         radar = experiment == "EKF"
-        nothing = np.full(shape, np.nan)
+        nothing, chi_square = np.full(shape, np.nan), np.zeros(shape)
         equivalents = {
             "sigma0": (observed, *(backscatter(s["WG2"], s["LAI"]) for s in (forecast, analysis)), radar),
             "SSM": (moisture_observed, forecast["WG2"], analysis["WG2"], not radar),
@@ -160,6 +165,19 @@ def build_run(directory: Path, cells: Cells, days: int = 240, twin: bool = True,
                 slope = 0.3 if name == "LAI" else 12.0 * np.exp(-layer)
                 cycle = 1 + 0.4 * at_ends(season) + 0.2 * generator.standard_normal(shape)
                 store(f"jacobian_{quantity}_{name}", slope * cycle if used else nothing)
+                if current:
+                    kept = np.isfinite(values) & (flag == 0) & used
+                    store(f"gain_{quantity}_{name}", np.where(kept, 0.02 * slope * cycle, np.nan))
+            if current:
+                kept = np.isfinite(values) & (flag == 0) & used
+                deviation = {"sigma0": 0.33, "SSM": 0.03, "LAI": 0.3}[quantity]
+                store(f"{quantity}_observation_deviation", np.where(kept, deviation, np.nan))
+                store(f"{quantity}_expected_deviation", np.where(kept, 1.5 * deviation, np.nan))
+                store(f"{quantity}_signal", np.where(kept, 1 - 1 / 1.5**2, np.nan))
+                square = np.where(kept, ((values - before) / (1.5 * deviation)) ** 2, 0.0)
+                chi_square = chi_square + square
+                if quantity == "LAI":
+                    store("chi_square", np.where(chi_square > 0, chi_square, np.nan))
     analysis_file = xr.Dataset(
         {name: (("experiment", "time", "cell"), np.stack(values).astype("float32")) for name, values in data.items()}
     )
@@ -178,6 +196,19 @@ def build_run(directory: Path, cells: Cells, days: int = 240, twin: bool = True,
     }
     for quantity, values in states.items():
         analysis_file[f"{quantity}_open_loop"] = (("time", "cell"), at_ends(values).astype("float32"))
+    if current:
+        fates = ["read", "bad_flag", "outside_period", "matched"]
+        matched = {
+            name: int(np.isfinite(values).sum())
+            for name, values in (("radar", observed), ("SWI", moisture_observed), ("LAI", leaves_observed))
+        }
+        counts = [[-1 if (name == "radar") != radar else number for name, number in matched.items()]
+                  for radar in (True, False)]  # fmt: skip
+        numbers = np.array([[[n + 12, 5, 7, n] if n >= 0 else [np.nan] * 4 for n in row] for row in counts])
+        analysis_file["observation_count"] = (("experiment", "observation", "fate"), numbers)
+        analysis_file = analysis_file.assign_coords(
+            observation=list(matched), fate=fates, observation_quantity=("observation", ["sigma0", "SSM", "LAI"])
+        )
     analysis_file.assign_coords(
         experiment=EXPERIMENTS, time=ends, latitude=("cell", cells.latitude), longitude=("cell", cells.longitude)
     ).to_netcdf(directory / "analysis.nc")

@@ -49,6 +49,7 @@ def test_twin_has_all_figures_tables_and_a_report(twin):
     assert not result.missing
     expected = {
         "operator_test_sigma0", "operators", "training", "increments", "innovations_sigma0", "jacobian_sigma0_EKF",
+        "gain_sigma0_EKF", "gain_LAI_EKF_SWI_LAI", "consistency_by_month",
         "sigma0_map_EKF", "LAI_map_EKF", "SSM_correlation_difference", "SSM_in_situ_monthly", "truth_LAI", "truth_SSM",
     }  # fmt: skip
     assert expected <= set(result.figures)
@@ -80,11 +81,63 @@ def test_tables_of_the_twin_agree_with_the_files(twin):
     classes = pd.read_csv(result.tables["twin_classes"]).set_index(["quantity", "run", "vegetation class"])
     assert classes.loc[("LAI", "EKF", "crops"), "cells improved"] == 3
     assert classes.loc[("LAI", "EKF", "crops"), "RMSD change (%)"] == pytest.approx(-60.0, abs=1.0)
-    rejections = pd.read_csv(result.tables["rejections"]).set_index("experiment")
-    assert (
-        rejections.loc["EKF", "assimilated"] + rejections.loc["EKF", "frozen"] + rejections.loc["EKF", "departure"]
-        == (rejections.loc["EKF", "observations"])
+    counts = pd.read_csv(result.tables["observation_counts"])
+    assert list(counts["observations"]) == ["radar", "SWI", "LAI"]
+    left_out, rejected = (
+        counts[[name for name in counts if name.startswith(start)]].sum(axis=1) for start in ("left out", "rejected")
     )
+    assert (left_out == 12).all()
+    assert (rejected[:2] > 0).all()
+    assert (counts["read"] == left_out + counts["matched"]).all()
+    assert (counts["matched"] == rejected + counts["assimilated"]).all()
+    diagnostics = pd.read_csv(result.tables["filter_diagnostics"]).set_index(["experiment", "quantity"])
+    assert list(diagnostics.index) == [
+        ("EKF", "sigma0"), ("EKF_SWI_LAI", "LAI"), ("EKF_SWI_LAI", "SSM"), ("EKF_SWI_LAI", "all")
+    ]  # fmt: skip
+    assimilated = counts.set_index("observations")["assimilated"]
+    assert diagnostics.loc[("EKF", "sigma0"), "number"] == assimilated["radar"]
+    assert diagnostics.loc[("EKF_SWI_LAI", "all"), "number"] == assimilated["SWI"] + assimilated["LAI"]
+    monthly = pd.read_csv(result.tables["filter_diagnostics_monthly"])
+    signal = monthly.groupby(["experiment", "quantity"])["degrees of freedom for signal"].sum()
+    for key, total in signal.items():
+        assert total == pytest.approx(diagnostics.loc[key, "degrees of freedom for signal"], rel=1e-5)
+
+
+def test_an_analysis_of_an_older_version_is_evaluated(make_run, tmp_path):
+    cells = Cells([43.0, 44.0], [1.0, 1.0])
+    run = make_run(tmp_path / "run", cells, days=90, current=False)
+    result = evaluate_run(run.directory, cells, settings=SETTINGS)
+    sentences = [text for text in result.missing if text.startswith("analysis.nc")]
+    assert len(sentences) == 2
+    assert "observation_count" in sentences[0]
+    assert "older version" in sentences[1]
+    assert not [name for name in result.figures if name.startswith(("gain", "consistency"))]
+    diagnostics = pd.read_csv(result.tables["filter_diagnostics"])
+    assert (diagnostics["observation error diagnosed"] > 0).all()
+    assert "observation error ratio" not in diagnostics
+    counts = pd.read_csv(result.tables["observation_counts"])
+    rejected = counts[[name for name in counts if name.startswith("rejected")]].sum(axis=1)
+    assert (counts["matched"] == rejected + counts["assimilated"]).all()
+    assert "read" not in counts
+
+
+def test_a_quantity_at_several_times_of_a_window(make_run, tmp_path):
+    cells = Cells([43.0, 44.0], [1.0, 1.0])
+    run = make_run(tmp_path / "run", cells, days=90)
+    with xr.open_dataset(run.directory / "analysis.nc") as analysis:
+        first = {name: name.replace("sigma0", "sigma0_at_6h") for name in analysis if "sigma0" in name}
+        changed = analysis.load().assign({new: analysis[name] for name, new in first.items()})
+        changed["observation_count"][0, 0] *= 2
+    changed.to_netcdf(run.directory / "analysis.nc")
+    result = evaluate_run(run.directory, cells, settings=SETTINGS)
+    diagnostics = pd.read_csv(result.tables["filter_diagnostics"]).set_index(["experiment", "quantity"])
+    both = diagnostics.loc[[("EKF", "sigma0"), ("EKF", "sigma0_at_6h")]]
+    assert both["number"].nunique() == 1
+    assert diagnostics.loc[("EKF", "all"), "number"] == both["number"].sum()
+    counts = pd.read_csv(result.tables["observation_counts"]).set_index("observations").loc["radar"]
+    assert counts["assimilated"] == both["number"].sum()
+    assert counts["matched"] == counts["assimilated"] + counts["rejected: frozen"] + counts["rejected: departure"]
+    assert {"gain_sigma0_EKF", "gain_sigma0_at_6h_EKF", "jacobian_sigma0_at_6h_EKF"} <= set(result.figures)
 
 
 def test_key_numbers_tell_forecast_from_assimilated(twin):

@@ -3,12 +3,15 @@
 import struct
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.transforms import Bbox
 
 from dalearn.evaluation.boxes import draw_monthly_correlation
 from dalearn.evaluation.cells import Cells
+from dalearn.evaluation.consistency import CHI_SQUARE, SIGNAL_PER_OBSERVATION
+from dalearn.evaluation.consistency_figures import draw_consistency_by_month, draw_gain
 from dalearn.evaluation.diagnostics import (
     by_calendar_month,
     draw_increments,
@@ -157,6 +160,36 @@ def test_diagnostic_figures_have_units(tmp_path):
     assert "(dB)" in figure.axes[0].get_xlabel()
     losses = {"training": np.exp(-np.arange(20.0))[:, None] * [1.0, np.nan] + 0.1, "validation": np.ones(20)}
     assert_written(draw_training(losses, "loss (dB²)", "title"), tmp_path / "figure.png")
+
+
+def test_figures_of_consistency_and_gain(grid_cells, tmp_path):
+    """A map where the cells fill an area, the seasonal cycle where they do not."""
+    gains = {name: values(400, 16) for name in ("LAI", *(f"WG{layer}" for layer in range(2, 9)))}
+    gains["WG4"][:, 0] = np.nan
+    figure = draw_gain(gains, TIME, "sigma0", "dB", grid_cells, "title")
+    panels = [axes.get_title(loc="left") for axes in figure.axes[:4]]
+    assert panels == ["a) LAI", "b) WG2, 1-4 cm", "c) WG4, 10-20 cm", "d) WG6, 40-60 cm"]
+    assert "(m² m⁻² per dB)" in figure.axes[4].get_xlabel()
+    assert "(10⁻³ m³ m⁻³ per dB)" in figure.axes[5].get_xlabel()
+    (squares,) = [drawn for drawn in figure.axes[1].collections if isinstance(drawn, PolyCollection)]
+    assert np.asarray(squares.get_array()) == pytest.approx(1e3 * gains["WG2"].mean(axis=0))
+    assert_written(figure, tmp_path / "figure.png")
+    single = {name: field[:, :1] for name, field in gains.items() if name in ("LAI", "WG2")}
+    figure = draw_gain(single, TIME, "LAI", "m2 m-2", Cells([43.0], [1.0], ["SFL"], ["crops"]), "title")
+    assert "m³ m⁻³ per m² m⁻²" in figure.axes[0].get_ylabel()
+    assert "m² m⁻² per m² m⁻²" in figure.axes[1].get_ylabel()
+    assert_written(figure, tmp_path / "figure.png")
+    table = pd.DataFrame(
+        {"experiment": ["EKF", "EKF", "other"], "quantity": ["sigma0", "LAI", "LAI"], "month": [1, 12, 3],
+         CHI_SQUARE: [0.8, 1.2, 2.0], SIGNAL_PER_OBSERVATION: [0.1, 0.2, 0.3]}
+    )  # fmt: skip
+    figure = draw_consistency_by_month(table, "title")
+    assert [axes.get_ylabel() for axes in figure.axes] == [
+        "χ² per observation", "degrees of freedom for signal\nper observation"
+    ]  # fmt: skip
+    lines = figure.axes[0].get_lines()[:3]
+    assert [np.flatnonzero(np.isfinite(line.get_ydata())).tolist() for line in lines] == [[0], [11], [2]]
+    assert_written(figure, tmp_path / "figure.png")
 
 
 def test_dots_and_scatter_for_a_single_cell(tmp_path):

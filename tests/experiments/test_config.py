@@ -105,6 +105,53 @@ def test_one_error_of_one_quantity_leaves_the_others_published(tmp_path: Path) -
     assert assimilation.filter.observation_error["LAI"].relative_to == "observation"
 
 
+def test_one_background_error_leaves_the_others_published(tmp_path: Path) -> None:
+    content = changed("assimilation.filter", {"background": {"soil_moisture": {"WG2": 0.1}}})
+    assimilation = load_config(write(tmp_path, content)).assimilation
+    assert assimilation is not None
+    assert assimilation.filter.background.soil_moisture == {"WG2": 0.1} | {f"WG{layer}": 0.2 for layer in range(3, 9)}
+
+
+def test_an_experiment_may_change_the_filter(tmp_path: Path) -> None:
+    content = changed("assimilation.filter", {"background": {"leaf_area_index": 0.3}})
+    own = {"scheme": "smoother", "background": {"correlation_length": 0.2}}
+    first = content["assimilation"]["experiments"][0]
+    content["assimilation"]["experiments"] = [first, {**first, "name": "other", "filter": own}]
+    assimilation = load_config(write(tmp_path, content)).assimilation
+    assert assimilation is not None
+    plain_filter, other = (assimilation.filter_of(experiment) for experiment in assimilation.experiments)
+    assert plain_filter == assimilation.filter
+    assert (other.scheme, other.background.correlation_length, other.background.leaf_area_index) == (
+        "smoother",
+        0.2,
+        0.3,
+    )
+    assert other.observation_error == plain_filter.observation_error
+
+
+def test_ensemble_of_the_filter(tmp_path: Path) -> None:
+    section = {"scheme": "ensrf", "ensemble": {"members": 30, "seed": 5, "soil_moisture": {"WG2": 0.2}}}
+    section["control"] = ["LAI", "WG2"]
+    config = load_config(write(tmp_path, changed("assimilation.filter", section)))
+    assert config.assimilation is not None
+    settings = config.assimilation.filter
+    assert settings.scheme == "ensrf"
+    assert (settings.ensemble.members, settings.ensemble.seed) == (30, 5)
+    assert settings.ensemble.soil_moisture == {"WG2": 0.2}
+    assert settings.ensemble.correlation_time == 3.0
+    assert build(Config, yaml.safe_load(yaml.safe_dump(plain(config)))) == config
+
+
+@pytest.mark.parametrize(
+    ("ensemble", "message"),
+    [({"members": 1}, "ensemble.members is 1"), ({"soil_moisture": {"WG2": 0.1}}, "noise of WG3, .* is not set")],
+)
+def test_ensemble_is_checked_before_anything_runs(tmp_path: Path, ensemble: dict[str, Any], message: str) -> None:
+    content = changed("assimilation.filter", {"scheme": "ensrf", "ensemble": ensemble})
+    with pytest.raises(InputError, match=message):
+        load_config(write(tmp_path, content))
+
+
 def test_resolved_configuration_reads_back_as_itself(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, SITE))
     again = build(Config, yaml.safe_load(yaml.safe_dump(plain(config))))
@@ -135,7 +182,36 @@ def test_windows_lie_inside_the_period(tmp_path: Path, hour: int, first: str, la
     assert (starts[0], starts[-1], len(starts)) == (np.datetime64(first), np.datetime64(last), count)
 
 
+def experiment_filter(settings: dict[str, Any]) -> dict[str, Any]:
+    content = copy.deepcopy(SITE)
+    content["assimilation"]["experiments"][0]["filter"] = settings
+    return content
+
+
 MISTAKES = {
+    "unknown key of an experiment's filter": (
+        experiment_filter({"schem": "ekf"}),
+        "unknown key assimilation.experiments.EKF.filter.schem; did you mean",
+    ),
+    "unknown scheme": (
+        experiment_filter({"scheme": "magic"}),
+        "assimilation.experiments.EKF.filter.scheme: expected one of sekf, smoother, end_of_window, ekf, ensrf",
+    ),
+    "hours that do not end with the window": (
+        changed("assimilation.observation_hours", [6, 12]), "[6, 12] are not ascending hours of the window"
+    ),
+    "hours closer than the tolerance": (
+        changed("assimilation.observation_hours", [22, 24]), "3 is more than half of the 2 h between"
+    ),
+    "hours that the scheme cannot observe": (
+        {**(hours := changed("assimilation.observation_hours", [12, 24])),
+         "assimilation": {**hours["assimilation"], "filter": {"scheme": "ekf"}}},
+        "ekf observes at the window end only",
+    ),
+    "negative correlation length": (
+        changed("assimilation.filter", {"background": {"correlation_length": -0.2}}),
+        "correlation_length: -0.2 is not positive",
+    ),
     "unknown section": (changed("trainin", {}), "unknown key trainin; did you mean training?"),
     "unknown key": (changed("training.seed", 3), "unknown key training.seed; did you mean training.seeds?"),
     "unknown nested key": (

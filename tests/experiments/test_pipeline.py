@@ -7,6 +7,7 @@ from typing import Any
 
 import netCDF4
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -113,9 +114,43 @@ def test_analysis_file(finished: Path) -> None:
     assert residual.mean() < np.abs(departure[0]).mean()
     for name in ("LAI", *(f"WG{layer}" for layer in range(2, 9))):
         assert np.isfinite(values[f"jacobian_sigma0_{name}"][0]).all()
+        assert np.isfinite(values[f"gain_sigma0_{name}"][0]).all()
+        assert np.isnan(values[f"gain_sigma0_{name}"][1]).all()
+    # no limit is hit, so the cell means of K d are the increments
+    unlimited = values["gain_sigma0_WG2"][0] * values["sigma0_departure"][0]
+    assert np.allclose(unlimited, values["WG2_increment"][0], rtol=1e-4, atol=1e-7)
+    expected, given = values["sigma0_expected_deviation"][0], values["sigma0_observation_deviation"][0]
+    assert (expected > given).all()
+    assert np.allclose(values["chi_square"][0], (values["sigma0_departure"][0] / expected) ** 2, rtol=1e-4)
+    assert np.allclose(values["sigma0_signal"][0], 1 - (given / expected) ** 2, rtol=1e-4, atol=1e-6)
     assert set(values["sigma0_rejected"][0].ravel()) == {0}
     assert set(values["sigma0_rejected"][1].ravel()) == {1}
     assert np.isfinite(values["sigma0_open_loop"]).all()
+
+
+def test_every_observation_is_accounted_for(finished: Path, small_inputs: Path) -> None:
+    values = read(finished / "analysis.nc")
+    assert list(values["observation"]) == ["sigma0", "LAI"]
+    assert list(values["observation_quantity"]) == ["sigma0", "LAI"]
+    fates = list(values["fate"])
+    counts = {
+        name: dict(zip(fates, values["observation_count"][row, row].tolist(), strict=True))
+        for row, name in enumerate(("sigma0", "LAI"))
+    }
+    assert (values["observation_count"][[0, 1], [1, 0]] == -1).all()
+    for number, (name, of_name) in enumerate(counts.items()):
+        with netCDF4.Dataset(small_inputs / f"{name.lower()}.nc") as file:
+            assert of_name["read"] == len(file.dimensions["sample"])
+        assert of_name["read"] == sum(count for fate, count in of_name.items() if fate != "read")
+        assert of_name["outside_period"] > 0
+        assert of_name["matched"] == np.isfinite(values[f"{name}_observed"][number]).sum()
+    table = pd.read_csv(finished / "tables" / "observation_counts.csv").set_index("experiment")
+    assert list(table.index) == ["EKF", "EKF_LAI"]
+    for name in ("left out", "rejected"):
+        table[name] = table[[column for column in table if column.startswith(f"{name}: ")]].sum(axis=1)
+    assert (table["read"] == table["left out"] + table["matched"]).all()
+    assert (table["matched"] == table["rejected"] + table["assimilated"]).all()
+    assert (table["assimilated"] > 0).all()
 
 
 def test_first_forecast_starts_from_the_open_loop(finished: Path) -> None:

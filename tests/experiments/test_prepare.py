@@ -162,6 +162,18 @@ def test_observations_are_made_and_found(site: Path, monkeypatch: pytest.MonkeyP
     assert [observation.path for observation in run.config.observations] == [str(inputs / "one.nc")] * 2
 
 
+def test_a_folder_is_handed_on_as_such(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the contents of its files in the fingerprint."""
+    calls = observing(site, monkeypatch)
+    section = yaml.safe_load(site.read_text())["prepare"]
+    product = {**section["observations"][0], "files": ["data"]}
+    edit(site, prepare={**section, "observations": [product]})
+    pipeline(site).run(["inputs"])
+    assert calls[0].files == [site.parent / "data"]
+    (site.parent / "data" / "days_1.csv.note").write_text("new")
+    assert not pipeline(site).is_done("inputs")
+
+
 def test_an_interrupted_stage_keeps_what_it_finished(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = observing(site, monkeypatch, error="two")
     with pytest.raises(InputError, match="sort it"):

@@ -47,6 +47,7 @@ def test_sampling_takes_the_nearest_hour() -> None:
     ("wrong", "message"),
     [
         ({"years": 0}, "twin.years"),
+        ({"length_days": 0}, "twin.length_days"),
         ({"start": "spring"}, "twin.start: 'spring'"),
         ({"cells": (1, 36)}, "twin.cells: 36"),
         ({"spin_up": -1}, "twin.spin_up"),
@@ -64,3 +65,4 @@ def test_the_period_ends_on_the_same_day_of_a_later_year() -> None:
     assert TwinSettings(start="2015-01-01", years=2).end == np.datetime64("2017-01-01")
     assert TwinSettings(start="2015-07-01", years=1).end == np.datetime64("2016-07-01")
     assert TwinSettings(start="2015-07-01").first_year == 2015
+    assert TwinSettings(start="2015-07-01", years=2, length_days=10).end == np.datetime64("2015-07-11")
