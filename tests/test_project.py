@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 LEVELS = (
     {"__init__", "constants", "errors", "tree", "variables", "units", "grid", "regular_grid", "files", "io"},
     {"land", "operators", "assimilation"},
-    {"learning", "evaluation", "forcing", "observations"},
+    {"learning", "evaluation", "forcing", "observations", "surface_maps"},
     {"twin"},
     {"experiments"},
     {"cli", "config", "__main__"},

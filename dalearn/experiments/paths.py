@@ -30,6 +30,10 @@ def make_paths_absolute(config: "Config", base: Path) -> None:
         config.forcing.path = str(inputs / "FORCING.nc")
         if source.altitude_file is not None:
             source.altitude_file = str((base / Path(source.altitude_file).expanduser()).resolve())
+    maps = config.prepare.surface
+    if maps is not None:
+        for name, path in maps.files().items():
+            setattr(maps, name, str((base / Path(path).expanduser()).resolve()))
     for product in (source, *config.prepare.observations):
         if product is not None:
             product.files = [_pattern(base, pattern) for pattern in product.files]

@@ -155,7 +155,7 @@ class Pipeline:
     def _check(self) -> None:
         """Find what is wrong with the inputs before anything is written."""
         if self.config.prepare is not None:
-            check_sources(self.setup)
+            check_sources(self.setup, self.directory)
         elif self.config.twin is None:
             check_inputs(self.setup)
 

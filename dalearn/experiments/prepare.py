@@ -17,6 +17,7 @@ import numpy as np
 from dalearn.errors import InputError
 from dalearn.experiments.config import Config, as_time
 from dalearn.experiments.prepare_sections import PrepareObservationsConfig
+from dalearn.experiments.prepare_surface import surface_in_memory, write_maps
 from dalearn.experiments.progress import Progress
 from dalearn.experiments.provenance import file_attributes, file_record
 from dalearn.experiments.read_config import plain
@@ -28,6 +29,7 @@ from dalearn.forcing.prepare import Cells, ForcingPlan, plan_forcing, write_plan
 
 logger = logging.getLogger("dalearn")
 
+SURFACE_FILE = "surface.nc"
 PATH_KEYS = ("files", "altitude_file", "land_cover", "texture", "altitude", "tree_height", "albedo")
 
 
@@ -63,6 +65,8 @@ def source_files(config: Config) -> dict[str, Path]:
     files: dict[str, Path] = {}
     if section is None:
         return {}
+    if section.surface is not None:
+        files |= {f"prepare.surface.{name}": Path(path) for name, path in section.surface.files().items()}
     if section.forcing is not None:
         where = "prepare.forcing"
         files |= _numbered(where, section.forcing.files)
@@ -83,17 +87,17 @@ def prepare_settings(section: Any) -> Any:
     return {key: value for key, value in plain(section).items() if key not in PATH_KEYS or isinstance(value, float)}
 
 
-def check_sources(setup: Setup) -> None:
-    """Open what the forcing is made from and check it against cells and periods; nothing is written.
+def check_sources(setup: Setup, directory: RunDirectory) -> None:
+    """Make the cells, open what the forcing is made from and check it against cells and periods; nothing is written.
 
     Raises InputError: one line with the file, the variable and the mend.
     """
     section = setup.config.prepare
     assert section is not None
     if section.surface is not None:
-        raise InputError(
-            "prepare.surface: surface maps cannot be made yet; leave it out and give surface.path or surface.cells"
-        )
+        path = setup.inputs / SURFACE_FILE
+        if not _is_made(directory.partial("inputs"), path, _surface_mark(setup)):
+            setup.surface = surface_in_memory(path, setup.surface_maps)
     if section.forcing is not None:
         with _forcing_plan(setup) as plan:
             _check_coverage(setup, plan)
@@ -107,41 +111,62 @@ def prepare_inputs(setup: Setup, directory: RunDirectory) -> list[Path]:
     notes = directory.partial("inputs")
     notes.mkdir(parents=True, exist_ok=True)
     files = []
+    if section.surface is not None:  # before the others, which are put on its cells
+        path = setup.inputs / SURFACE_FILE
+        with _once(notes, path, _surface_mark(setup)) as wanted:
+            if wanted:
+                write_maps(setup.config, setup.surface_maps, path)
+        vars(setup).pop("surface_maps", None)  # large, and now in the file
+        files.append(path)
     if section.forcing is not None:
         path = setup.inputs / "FORCING.nc"
-        with _once(setup, notes, path, "prepare.forcing", section.forcing) as wanted:
+        with _once(notes, path, _mark(setup, "prepare.forcing", section.forcing)) as wanted:
             if wanted:
                 _prepare_forcing(setup, path)
         files.append(path)
     for product in section.observations:
         path = setup.inputs / f"{product.name}.nc"
         where = f"prepare.observations.{product.name}"
-        with _once(setup, notes, path, where, product) as wanted:
+        with _once(notes, path, _mark(setup, where, product)) as wanted:
             if wanted:
                 _prepare_observations(setup, product, where, path)
         files.append(path)
     return files
 
 
-@contextmanager
-def _once(setup: Setup, notes: Path, path: Path, where: str, section: Any) -> Iterator[bool]:
-    """Whether a product has to be made; afterwards, a note that it was."""
-    sources = {name: file for name, file in source_files(setup.config).items() if name.startswith(f"{where}.")}
+def _mark(setup: Setup, where: str, section: Any) -> str:
+    """What a product on the cells follows from, as a hash."""
     surface = setup.surface
-    mark = fingerprint(
-        prepare_settings(section),
-        {name: file_record(file)["sha256"] for name, file in sources.items()},
-        surface.latitude.tolist(),
-        surface.longitude.tolist(),
-    )
+    return _source_mark(setup, where, section, surface.latitude.tolist(), surface.longitude.tolist())
+
+
+def _surface_mark(setup: Setup) -> str:
+    assert setup.config.prepare is not None
+    return _source_mark(setup, "prepare.surface", setup.config.prepare.surface)
+
+
+def _source_mark(setup: Setup, where: str, section: Any, *more: Any) -> str:
+    sources = {name: file for name, file in source_files(setup.config).items() if name.startswith(f"{where}.")}
+    checksums = {name: file_record(file)["sha256"] for name, file in sources.items()}
+    return fingerprint(prepare_settings(section), checksums, *more)
+
+
+def _is_made(notes: Path, path: Path, mark: str) -> bool:
     note = notes / f"{path.stem}.json"
     known = json.loads(note.read_text()) if note.exists() else {}
-    made = path.is_file() and known == {"fingerprint": mark, "bytes": path.stat().st_size}
+    return path.is_file() and known == {"fingerprint": mark, "bytes": path.stat().st_size}
+
+
+@contextmanager
+def _once(notes: Path, path: Path, mark: str) -> Iterator[bool]:
+    """Whether a product has to be made; afterwards, a note that it was."""
+    made = _is_made(notes, path, mark)
     if made:
         logger.info("%s: made before, kept", path.name)
     yield not made
     if not made:
-        write_text(note, json.dumps({"fingerprint": mark, "bytes": path.stat().st_size}))
+        note = {"fingerprint": mark, "bytes": path.stat().st_size}
+        write_text(notes / f"{path.stem}.json", json.dumps(note))
 
 
 @contextmanager

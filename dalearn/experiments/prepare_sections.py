@@ -22,6 +22,19 @@ class GridConfig:
     latitude: tuple[float, float, float]
     longitude: tuple[float, float, float]
 
+    def __post_init__(self) -> None:
+        for name, low, high in (("latitude", -90.0, 90.0), ("longitude", -180.0, 360.0)):
+            where = f"prepare.surface.grid.{name}"
+            first, last, spacing = getattr(self, name)
+            check_positive(where, spacing=spacing)
+            if not low <= first <= last <= high:
+                raise InputError(f"{where}: {first:g} to {last:g} is not in {low:g} to {high:g}, the lower one first")
+            steps = (last - first) / spacing
+            if abs(steps - round(steps)) > 1e-3:
+                raise InputError(f"{where}: {first:g} to {last:g} is no multiple of the spacing {spacing:g}")
+        if self.longitude[1] - self.longitude[0] + self.longitude[2] > 360.0 + 1e-6:
+            raise InputError("prepare.surface.grid.longitude: goes around the globe more than once; make it smaller")
+
 
 @dataclass(kw_only=True)
 class PrepareForcingConfig:
@@ -70,10 +83,12 @@ class PrepareSurfaceConfig:
     Attributes:
         grid: the cells.
         land_cover: raster of classes, whose legend is ``classes``: ``esa_cci``, ``cgls_lc100`` or ``ecoclimap``
-            (fractions of types).
+            (fractions of types); see docs/surface.md.
         texture: netCDF with clay and sand, fractions or %.
         altitude: netCDF with the altitude in m.
         tree_height, albedo: optional netCDF maps, m and 1.
+        c4_crop_fraction: of the rainfed crops; by latitude when null.
+        fill_distance_km: how far away the texture of a cell without any may come from.
         largest_water_fraction, largest_urban_fraction, largest_altitude: cells beyond are left out.
     """
 
@@ -84,9 +99,24 @@ class PrepareSurfaceConfig:
     classes: Literal["esa_cci", "cgls_lc100", "ecoclimap"] = "esa_cci"
     tree_height: str | None = None
     albedo: str | None = None
+    c4_crop_fraction: float | None = None
+    fill_distance_km: float = 30.0
     largest_water_fraction: float = 0.5
     largest_urban_fraction: float = 0.15
     largest_altitude: float = 1500.0
+
+    def __post_init__(self) -> None:
+        for name in ("c4_crop_fraction", "largest_water_fraction", "largest_urban_fraction"):
+            share = getattr(self, name)
+            if share is not None and not 0.0 <= share <= 1.0:
+                raise InputError(f"prepare.surface.{name}: {share} is not in 0..1")
+        if not self.fill_distance_km >= 0.0:
+            raise InputError(f"prepare.surface.fill_distance_km: {self.fill_distance_km} is negative")
+
+    def files(self) -> dict[str, str]:
+        """The paths by their key."""
+        names = ("land_cover", "texture", "altitude", "tree_height", "albedo")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
 @dataclass(kw_only=True)

@@ -9,6 +9,7 @@ import torch
 
 from dalearn.errors import InputError
 from dalearn.experiments.config import Config, window_starts
+from dalearn.experiments.prepare_surface import build_maps
 from dalearn.experiments.sections import as_time
 from dalearn.experiments.surface import Surface, read_surface, surface_of_cells
 from dalearn.forcing.reader import read_forcing
@@ -19,6 +20,7 @@ from dalearn.land.options import LandOptions
 from dalearn.land.photosynthesis import with_reference_assimilation
 from dalearn.land.state import LandState
 from dalearn.land.window import ForcingWindow
+from dalearn.surface_maps.build import SurfaceMaps
 from dalearn.tree import to
 
 JACOBIAN_WINDOWS = 3
@@ -52,12 +54,18 @@ class Setup:
 
     @cached_property
     def surface(self) -> Surface:
+        """The cells; ``prepare`` sets it where it makes them."""
         section = self.config.surface
         if section is None:
             return read_surface(self.inputs / "surface.nc")
         if section.path is not None:
             return read_surface(Path(section.path))
         return surface_of_cells("surface.cells", section.cells)
+
+    @cached_property
+    def surface_maps(self) -> SurfaceMaps:
+        """What ``prepare.surface`` asks for, made from its files."""
+        return build_maps(self.config)
 
     @cached_property
     def forcing(self) -> ForcingSeries:

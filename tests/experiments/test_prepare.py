@@ -231,16 +231,6 @@ def test_the_resolved_configuration_can_be_run(site: Path, monkeypatch: pytest.M
     assert {str(Path(path or "").parent) for path in paths} == {str(site.parent / "other" / "inputs")}
 
 
-def test_maps_cannot_be_made_yet(site: Path) -> None:
-    section = yaml.safe_load(site.read_text())["prepare"]
-    axis = [43.0, 44.0, 0.5]
-    maps = {
-        "grid": {"latitude": axis, "longitude": axis}, "land_cover": "a.nc", "texture": "b.nc", "altitude": "c.nc"
-    }  # fmt: skip
-    with pytest.raises(InputError, match=r"prepare\.surface: surface maps cannot be made yet"):
-        pipeline(edit(site, prepare={**section, "surface": maps}, surface=None)).run(["inputs"])
-
-
 def test_only_what_the_user_wrote_holds_wildcards(tmp_path: Path, site: Path) -> None:
     """A folder called [1] is not a pattern."""
     folder = tmp_path / "runs [1]*"
