@@ -22,10 +22,11 @@ help:
 demo: $(INSTALLED)
 	$(BIN)/dalearn demo
 
-# One thread a process: the tensors of the tests are small, and more threads than cores only wait for each other.
+# One thread a process: the tensors of the tests are small, and more threads than cores only wait for each other.  The
+# files of the tests are shared between up to four processes.
 test: export OMP_NUM_THREADS ?= 1
 test: $(INSTALLED)
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 lint: $(LINT_INSTALLED)
 	$(BIN)/ruff check .
