@@ -8,6 +8,7 @@ from torch import Tensor
 
 from dalearn.assimilation.backends import Linearisation
 from dalearn.assimilation.covariance import background_covariance, observation_variance, soil_range_of_cells
+from dalearn.assimilation.error_scales import Multipliers
 from dalearn.assimilation.filter import analyse, innovation_variance, mask_missing, solve_cells
 from dalearn.assimilation.leaves import surfex_biomass_per_leaf_area
 from dalearn.assimilation.limits import limit_increment
@@ -66,6 +67,7 @@ def update(
     *,
     background: LandState | None = None,
     covariance: Tensor | None = None,
+    multipliers: Multipliers | None = None,
 ) -> Update:
     """The background corrected by ``observed`` (observation, cell), NaN = missing.
 
@@ -77,6 +79,7 @@ def update(
             quantities whose error is ``given``.
         background: the state to be corrected instead of the forecast.
         covariance: its error covariance (n, n, cell) instead of the fixed B.
+        multipliers: of the standard deviations in the fixed B and in R.
     """
     control = settings.control_vector
     background = linear.forecast if background is None else background
@@ -88,9 +91,12 @@ def update(
 
     B = covariance
     if B is None:
-        B = _of_slots(grid, background_covariance(control, background.leaf_area_index, parameters, settings.background))
+        B = background_covariance(control, background.leaf_area_index, parameters, settings.background)
+        B = _of_slots(grid, B if multipliers is None else multipliers.of_background(B, grid))
     soil_range = soil_range_of_cells(grid, parameters)
     R = observation_variance(quantities, observed, soil_range, settings.observation_error, observation_error)
+    if multipliers is not None:
+        R = multipliers.of_observations(R)
     expected = innovation_variance(H, B, R)
     rejected = reject_unlikely(quantities, rejected, observed - y, expected, settings.quality)
     d, H, used_R = mask_missing(rejected == 0, observed - y, H, R)
