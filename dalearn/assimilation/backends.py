@@ -138,7 +138,8 @@ def operator_jacobian(
         rows = []
         for operator in operators:
             y = model_equivalent(operator, grid.cell_mean(column_values(operator.predictors, moved)))
-            rows.append(torch.autograd.grad(y.sum(), dx, materialize_grads=True)[0])
+            # operators share the path from dx to the state
+            rows.append(torch.autograd.grad(y.sum(), dx, retain_graph=True, materialize_grads=True)[0])
     return stack_rows(rows, dx.detach())
 
 

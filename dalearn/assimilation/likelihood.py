@@ -24,8 +24,9 @@ def innovation_log_likelihood(departure: Tensor, innovation_covariance: Tensor, 
     """
     factor = torch.linalg.cholesky(innovation_covariance.permute(2, 0, 1))
     whitened = torch.linalg.solve_triangular(factor, departure.mT.unsqueeze(-1), upper=False).squeeze(-1)
+    count = used.sum(dim=0).to(departure.dtype)
     log_determinant = 2.0 * factor.diagonal(dim1=1, dim2=2).log().sum(dim=-1)
-    return -0.5 * (whitened.square().sum(dim=-1) + log_determinant + used.sum(dim=0) * math.log(2.0 * math.pi))
+    return -0.5 * (whitened.square().sum(dim=-1) + log_determinant + count * math.log(2.0 * math.pi))
 
 
 def expected_information(innovation_covariance: Tensor, multipliers: Multipliers) -> Tensor:
