@@ -81,7 +81,7 @@ def differentiable_cycle(
         checkpointed: keep the states between the model steps only, and run each step again in the backward pass.
         truncate_every: after so many windows the state loses its history, so that the gradient runs back through at
             most so many windows, and the graph of a block may be freed by its backward pass.
-        information: compute the Fisher information on the multipliers; needs ``scales``.
+        information: compute the Fisher information on the multipliers.
 
     What decides rather than computes has no derivative: quality control, limits that are reached, the threshold in
     the error of LAI.
@@ -93,8 +93,6 @@ def differentiable_cycle(
     settings = settings or FilterSettings()
     check_operators(operators, settings, steps)
     _check(model, grid, operators, settings, scales, second_order, truncate_every)
-    if information and scales is None:
-        raise InputError("information is that on the multipliers of the errors: give scales")
     if checkpointed:
         model = CheckpointedModel(model)
     recorder = Recorder(grid, model.parameters, operators, settings.control_vector)
@@ -140,7 +138,7 @@ class DifferentiableFilter(ExtendedKalmanFilter):
         self.jacobian.backend = DIFFERENTIABLE_BACKENDS[settings.jacobian, second_order]
 
     def begin_window(self) -> None:
-        """Multipliers of this window alone, so that the information of a window can be told from that of others."""
+        """The multipliers anew: the graph of the last ones goes with the block it was used in."""
         self.multipliers = None if self.scales is None else self.scales(self.grid.cell_count)
 
     def _operator_jacobian(self, state: LandState) -> Tensor:
@@ -172,8 +170,7 @@ def _windows(
             if update is not None:
                 S, used = update.innovation_covariance, update.rejected == 0
                 log_likelihood = innovation_log_likelihood(update.departure, S, used)
-                if information and scheme.multipliers is not None:
-                    known = expected_information(S, scheme.multipliers)
+                known = expected_information(update, scheme.grid) if information else None
         ends_block = truncate_every is not None and (number + 1) % truncate_every == 0
         yield DifferentiableWindow(log_likelihood, state, _without_graph(record), known, ends_block)
         if ends_block:

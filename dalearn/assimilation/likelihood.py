@@ -1,4 +1,4 @@
-"""The likelihood of the departures of a window, what it is worth as information on the error scales (Dee 1995).
+"""The likelihood of the departures of a window, and what it is worth as information on the error scales (Dee 1995).
 
 With Gaussian errors and the right B and R, d = y_o - y is N(0, S), S = H B H^T + R, independent of earlier windows.
 """
@@ -8,7 +8,8 @@ import math
 import torch
 from torch import Tensor
 
-from dalearn.assimilation.error_scales import Multipliers
+from dalearn.assimilation.update import Update
+from dalearn.grid import Grid
 
 
 def innovation_log_likelihood(departure: Tensor, innovation_covariance: Tensor, used: Tensor) -> Tensor:
@@ -29,24 +30,21 @@ def innovation_log_likelihood(departure: Tensor, innovation_covariance: Tensor, 
     return -0.5 * (whitened.square().sum(dim=-1) + log_determinant + count * math.log(2.0 * math.pi))
 
 
-def expected_information(innovation_covariance: Tensor, multipliers: Multipliers) -> Tensor:
+@torch.no_grad()
+def expected_information(update: Update, grid: Grid) -> Tensor:
     """Fisher information of one window on the logarithms of its multipliers, (parameter, parameter, cell).
 
-    F_ij = trace(S^-1 dS_i S^-1 dS_j) / 2, the parameters in the order background, observation.  It holds how S itself
-    depends on the multipliers of this window.  What they did to the departures through earlier analyses adds to
-    the information, so this is a lower bound; its inverse is an upper bound of the posterior variance.
-
-    ``innovation_covariance`` (observation, observation, cell) must come from ``multipliers`` with its graph.
+    F_ij = trace(S^-1 dS_i S^-1 dS_j) / 2, the parameters in the order control variables, operators; with B = D C D and
+    D the multipliers, dS_l = H_l (B H^T)_l + its transpose over the patches, and dS_k = 2 R_k for the error of operator
+    k.  This is how S itself depends on the multipliers.  What they did to the departures through earlier analyses
+    adds to the information: this is a lower bound, and its inverse an upper bound of the posterior variance.
     """
-    S = innovation_covariance
-    inverse = torch.linalg.inv(S.detach().permute(2, 0, 1))
-    rows = [[_log_derivative(S[k, j], multipliers) for j in range(len(S))] for k in range(len(S))]
-    slope = torch.stack([torch.stack(row) for row in rows])  # (observation, observation, parameter, cell)
-    relative = torch.einsum("ckl,ljpc->kjpc", inverse, slope)
-    return 0.5 * torch.einsum("kjpc,jkqc->pqc", relative, relative)
-
-
-def _log_derivative(entry: Tensor, multipliers: Multipliers) -> Tensor:
-    """d entry / d log m, (parameter, cell): cells are independent, so the sum over cells has each one's own."""
-    gradients = torch.autograd.grad(entry.sum(), multipliers, retain_graph=True, materialize_grads=True)
-    return torch.cat([gradient * m.detach() for gradient, m in zip(gradients, multipliers, strict=True)])
+    S, used = update.innovation_covariance, update.rejected == 0
+    H, gain = grid.to_slots(update.jacobian), grid.to_slots(update.gain)
+    BHT = torch.einsum("kjc,jlsc->klsc", S, gain)
+    of_control = torch.einsum("klsc,jlsc->lkjc", H, BHT)
+    R = torch.where(used, update.observation_variance, 0.0)
+    of_operator = torch.diag_embed(torch.diag_embed(R.mT)).permute(1, 2, 3, 0)
+    slope = torch.cat([of_control + of_control.transpose(1, 2), 2.0 * of_operator])
+    relative = torch.einsum("ckl,pljc->pkjc", torch.linalg.inv(S.permute(2, 0, 1)), slope)
+    return 0.5 * torch.einsum("pkjc,qjkc->pqc", relative, relative)

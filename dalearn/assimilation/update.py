@@ -27,6 +27,7 @@ class Update:
     Attributes:
         state: analysed.
         increment: dx after the limits (control, column).
+        jacobian: H of the observations used, 0 for the others (observation, control, column).
         gain: K (observation, control, column).
         rejected: ``Rejection`` codes (observation, cell).
         limit_hits: how often each limit on the increments was hit.
@@ -40,6 +41,7 @@ class Update:
 
     state: LandState
     increment: Tensor
+    jacobian: Tensor
     gain: Tensor
     rejected: Tensor
     limit_hits: dict[str, int]
@@ -114,6 +116,7 @@ def update(
     return Update(
         state=control.add(background, increment, biomass_per_leaf_area(grid, parameters, settings)),
         increment=increment,
+        jacobian=grid.from_slots(H.unflatten(1, slots)),
         gain=grid.from_slots(analysis.gain.unflatten(1, slots)),
         rejected=rejected,
         limit_hits=hits,

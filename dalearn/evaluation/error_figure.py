@@ -17,7 +17,7 @@ _TICKS = (0.25, 0.5, 0.7, 1.0, 1.4, 2.0, 4.0)
 class ScaleRow:
     """One error scale relative to the true one.
 
-    ``way`` (run,) of the accepted steps; ``width`` standard deviation of the logarithm of the estimate; ``is_background``
+    ``way`` (run,) of the accepted steps; ``width`` standard deviation of its logarithm; ``is_background``
     tells B from R, ``known`` whether the observations constrain it.
     """
 

@@ -300,8 +300,6 @@ def test_what_has_no_derivative_is_refused(run):
         start(settings_of(chunk_cells=1))
     with pytest.raises(InputError, match="truncate_every is 0"):
         start(settings_of(), truncate_every=0)
-    with pytest.raises(InputError, match="give scales"):
-        start(settings_of(), information=True)
     with pytest.raises(InputError, match="for 2 operators"):
         start(settings_of(), scales=ErrorScales(operators=2))
     with pytest.raises(InputError, match="no window"):

@@ -4,10 +4,15 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal
 
-from dalearn.assimilation.error_scales import ErrorScales
+from dalearn.assimilation.covariance import BackgroundErrorSettings, ObservationErrorSettings
+from dalearn.assimilation.error_scales import ErrorScales, Multipliers
 from dalearn.assimilation.filter import analyse, mask_missing
+from dalearn.assimilation.jacobian import window_jacobian
 from dalearn.assimilation.likelihood import expected_information, innovation_log_likelihood
+from dalearn.assimilation.settings import FilterSettings
+from dalearn.assimilation.update import update
 from dalearn.errors import InputError
+from dalearn.operators import create_operator
 
 
 def problem(observations, n=6, cells=7):
@@ -53,30 +58,45 @@ def test_missing_observations_have_no_gradient():
     assert (scales.log_background.grad != 0).all()
 
 
-def test_information_is_the_expected_curvature():
-    """Minus the mean second derivative of the log-likelihood over many draws of d."""
-    present, _, H, B, R = problem(2, n=2, cells=1)
-    present = torch.ones_like(present)
-    R = R.nan_to_num(0.4)
-    scales = ErrorScales(["x", "y"], 2)
-    multipliers = scales(1)
+def test_information_is_the_expected_curvature(domain):
+    """Minus the mean second derivative of the log-likelihood over many draws of d; one observation is missing."""
+    d = domain()
+    operators = [create_operator(name, cell_count=3) for name in ("wg2", "lai")]
+    settings = FilterSettings(
+        scheme="smoother",
+        control=("LAI", "WG2", "WG3"),
+        background=BackgroundErrorSettings(correlation_length=0.05),
+        observation_error={"SSM": ObservationErrorSettings(0.02), "LAI": ObservationErrorSettings(0.3)},
+    )
+    linear = window_jacobian(d.model, d.grid, d.state, d.window, operators, settings.control_vector)
+    observed = linear.model_equivalent + 0.01
+    observed[1, 2] = torch.nan
+    scales = ErrorScales(settings.control, 2, background=[0.7, 1.3, 2.0], observation=[1.5, 0.6])
 
-    def covariance(background, observation):
-        return analyse(R, H, B * background.square(), R * observation.square()).innovation_covariance
+    def updated(multipliers):
+        return update(
+            linear, observed, d.grid, d.parameters, operators, settings, background=d.state, multipliers=multipliers
+        )
 
-    S = covariance(*multipliers)
-    information = expected_information(S, multipliers)[..., 0]
-
-    draws = 200_000
-    factor = torch.linalg.cholesky(S.detach()[..., 0])
-    d = factor @ torch.randn(2, draws, dtype=torch.float64)
+    reference = updated(scales(3))
+    used, S = reference.rejected == 0, reference.innovation_covariance.detach()
+    assert used.sum() == 5
+    factor = torch.linalg.cholesky(S.permute(2, 0, 1))
+    draws = (factor @ torch.randn(3, 2, 100_000, dtype=torch.float64)).movedim(0, -1)  # (observation, draw, cell)
+    draws = torch.where(used.unsqueeze(1), draws, 0.0)
+    # the mean of d d^T is all that the mean of the likelihood depends on
+    mean = torch.einsum("kdc,ldc->klc", draws, draws) / draws.shape[1]
 
     def mean_likelihood(logs):
-        m = logs.exp().unsqueeze(-1)
-        repeated = covariance(m[:2], m[2:]).expand(-1, -1, draws)
-        return innovation_log_likelihood(d, repeated, present.expand(-1, draws)).mean()
+        m = logs.exp().unsqueeze(-1).expand(-1, 3)
+        S = updated(Multipliers(m[:3], m[3:])).innovation_covariance.permute(2, 0, 1)
+        trace = torch.einsum("ckl,lkc->", torch.linalg.inv(S), mean)
+        return -0.5 * (trace + torch.logdet(S).sum())
 
-    curvature = torch.autograd.functional.hessian(mean_likelihood, torch.zeros(4, dtype=torch.float64))
+    logs = torch.cat([scales.log_background, scales.log_observation]).detach().squeeze(-1)
+    curvature = torch.autograd.functional.hessian(mean_likelihood, logs)
+    information = expected_information(reference, d.grid).sum(dim=-1)
+    assert information.diagonal().min() > 1e-3
     torch.testing.assert_close(information, -curvature, atol=0.01 * float(information.max()), rtol=0.02)
 
 
