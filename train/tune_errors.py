@@ -51,7 +51,6 @@ OPERATORS = ("wg2", "lai")
 FIRST_GUESS = {"LAI": 2.0, "WG2": 0.5, "WG3": 2.0, "WG4": 0.5, "WG5": 2.0, "WG6": 0.5, "WG7": 2.0, "WG8": 0.5}
 FIRST_GUESS_R = {"SSM": 2.0, "LAI": 0.5}
 KNOWN = 0.25  # largest width of the logarithm of a scale that the observations are said to constrain
-BLOCK = 10  # windows through which the gradient runs back
 DAY = np.timedelta64(1, "D")
 
 
@@ -70,12 +69,14 @@ def tune(
     cells: list[int] | None = None,
     start: str = "2010-04-01",
     windows: int = 80,
-    spin_up_days: int = 365,
+    spin_up_days: int = 60,
     scheme: Literal["smoother", "end_of_window"] = "smoother",
     jacobian: Literal["finite_differences", "autograd"] = "finite_differences",
     observed_share: tuple[float, float] = (0.9, 0.5),
     time_step: float = 3600.0,
-    runs: int = 12,
+    runs: int = 20,
+    truncate_every: int | None = None,
+    checkpointed: bool = False,
     seed: int = 1,
     compiled: bool = True,
     quick: bool = False,
@@ -84,7 +85,7 @@ def tune(
 
     Args:
         output: directory for scales.json and scales.png; made when absent.
-        cells: cells of the twin, 0 to 35; eight of different land when not given.
+        cells: cells of the twin, 0 to 35; six of different land when not given.
         start: first day of the first window, UTC.
         windows: number of windows of 24 h.
         spin_up_days: days of model run before.
@@ -92,16 +93,18 @@ def tune(
         jacobian: back end.
         observed_share: of the windows with an observation of SSM and of LAI.
         time_step: of the land model, s.
-        runs: at most so many runs of the cycle.
+        runs: at most so many runs of the cycle on the way; the Hessian takes one more for each scale.
+        truncate_every: windows through which the gradient runs back; all when not given.
+        checkpointed: less memory for more time.
         seed: of weather, truth and observations.
         compiled: compile the land model; a few minutes the first time.
-        quick: two cells, 12 windows, four runs, not compiled: to see that it works.
+        quick: one cell, 3 windows, two runs, not compiled: to see that it works.
     """
     torch.set_num_threads(1)
     if quick:
-        cells, windows, spin_up_days, runs, compiled, time_step = [1, 19], 12, 2, 4, False, 3600.0
+        cells, windows, spin_up_days, runs, compiled, time_step = [19], 3, 1, 2, False, 3600.0
     began = time.monotonic()
-    twin = make_twin(cells or [1, 6, 9, 13, 18, 21, 26, 31], start, windows, spin_up_days, time_step, compiled, seed)
+    twin = make_twin(cells or [1, 9, 13, 17, 21, 26], start, windows, spin_up_days, time_step, compiled, seed)
     settings = FilterSettings(
         scheme=scheme,
         jacobian=jacobian,
@@ -130,10 +133,10 @@ def tune(
     def cycle(scales: ErrorScales, information: bool = True) -> Iterator[DifferentiableWindow]:
         return differentiable_cycle(
             twin.model, twin.grid, FilterState(land=twin.state), twin.windows, operators, observed.observed, settings,
-            scales=scales, truncate_every=BLOCK, information=information,
+            scales=scales, truncate_every=truncate_every, checkpointed=checkpointed, information=information,
         )  # fmt: skip
 
-    at_truth = sum(float(window.log_likelihood.detach().sum()) for window in cycle(truth, information=False))
+    at_truth = sum(float(window.log_likelihood.detach().sum()) for window in cycle(truth.requires_grad_(False), False))
     scales = ErrorScales(
         CONTROL,
         len(OPERATORS),
@@ -141,7 +144,7 @@ def tune(
         observation=[FIRST_GUESS_R[operator.quantity] for operator in operators],
     )
     names = [f"B {name}" for name in CONTROL] + [f"R {operator.quantity}" for operator in operators]
-    with Progress("tuning", runs * windows, "windows") as progress:
+    with Progress("tuning", (runs + len(names)) * windows, "windows") as progress:
 
         def counted() -> Iterator[DifferentiableWindow]:
             for window in cycle(scales):

@@ -1,12 +1,14 @@
-"""Tuning of error scales by the likelihood of the innovations, with Fisher scoring.
+"""Tuning of error scales by the likelihood of the innovations, with a quasi-Newton method.
 
-The gradient is exact (reverse mode through the whole cycle), the metric is the expected information on the scales: a
-step solves information x step = gradient.  It needs some five runs of the cycle where plain gradient ascent needs
-dozens, and its metric says how well each scale is known (Dee 1995; Osborne 1992).
+The gradient is exact (reverse mode through the cycle).  The first metric is the expected information in the departures
+as they are; what the scales do to later departures, by way of the analyses, often tells B from R where S alone
+does not, and is learned from the gradients (the BFGS formula, Nocedal and Wright 2006, eq. 6.17).  In the end the
+Hessian, from differences of gradients, says how well each scale is known.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,8 +18,12 @@ from dalearn.assimilation.error_scales import ErrorScales
 from dalearn.errors import InputError
 
 LARGEST_STEP = 0.7  # of the logarithm of a scale: a factor of two
-DAMPING = 1.0  # added to the information of every scale: keeps what the observations do not know where it is
-HALVINGS = 4
+PRIOR = 1.0  # information on the logarithm of every scale before any observation: a factor of e
+SUFFICIENT = 1e-4  # share of the promised gain that a step must bring (Armijo)
+HALVINGS = 6
+DIFFERENCE = 0.03  # of the logarithm of a scale, for the Hessian
+
+Cycle = Callable[[], Iterable[DifferentiableWindow]]
 
 
 @dataclass(frozen=True)
@@ -34,12 +40,12 @@ class TunedErrors:
     """The result of ``tune_errors``.
 
     Attributes:
-        steps: every run of the cycle.
+        steps: every run of the cycle on the way.
         scales: (parameter,) multipliers, the control variables first, then the operators.
-        width: (parameter,) standard deviation of the logarithm of each, from the information of the observations and a
-            prior of ``DAMPING``: near 1 where the observations say nothing.
-        information: (parameter, parameter).
-        converged: whether the last step promised less than the tolerance.
+        width: (parameter,) standard deviation of the logarithm of each, given the observations and ``PRIOR``: near 1
+            where the observations say nothing.
+        information: (parameter, parameter), minus the Hessian of the log-likelihood.
+        converged: whether another step promised less than the tolerance.
     """
 
     steps: tuple[TuningStep, ...]
@@ -50,11 +56,11 @@ class TunedErrors:
 
 
 def tune_errors(
-    cycle: Callable[[], Iterable[DifferentiableWindow]],
+    cycle: Cycle,
     scales: ErrorScales,
     *,
-    runs: int = 12,
-    tolerance: float = 0.02,
+    runs: int = 30,
+    tolerance: float = 0.05,
     on_step: Callable[[TuningStep], None] | None = None,
 ) -> TunedErrors:
     """Move ``scales`` to the maximum of the likelihood of ``cycle``.
@@ -62,46 +68,54 @@ def tune_errors(
     Args:
         cycle: starts a ``differentiable_cycle`` with these scales and with ``information``.
         scales: common to all cells; changed in place.
-        runs: at most so many runs of the cycle.
+        runs: at most so many runs of the cycle on the way; the Hessian takes one more for each scale.
         tolerance: stop when a step promises less gain of log-likelihood.
-        on_step: called after every run.
+        on_step: called after every run on the way.
 
     ``InputError`` for scales per cell, or a cycle without observations.
     """
     if scales.log_background.shape[1] != 1:
         raise InputError("tuning takes scales that are common to all cells: leave cell_count out")
-    best, gradient, information = _evaluate(cycle, scales)
-    steps = [TuningStep(_logs(scales).exp(), best, True)]
+    best = _evaluate(cycle, scales)
+    steps = [TuningStep(_logs(scales).exp(), best.value, True)]
     if on_step:
         on_step(steps[-1])
+    inverse = torch.diag(1.0 / (best.information.diagonal() + PRIOR))
     converged = False
-    while len(steps) < runs:
-        damped = information + DAMPING * torch.eye(len(gradient), dtype=gradient.dtype)
-        move = torch.linalg.solve(damped, gradient)
-        converged = 0.5 * float(move @ gradient) < tolerance
-        if converged:
-            break
+    while not converged and len(steps) < runs:
+        move = inverse @ best.gradient
+        promised = float(move @ best.gradient)
+        converged = 0.5 * promised < tolerance
         move = move * min(1.0, LARGEST_STEP / float(move.abs().max()))
-        start = _logs(scales)
-        for _ in range(min(HALVINGS, runs - len(steps))):
-            _assign(scales, start + move)
-            value, new_gradient, new_information = _evaluate(cycle, scales)
-            steps.append(TuningStep(_logs(scales).exp(), value, value > best))
+        start, found = _logs(scales), None
+        for halving in range(0 if converged else min(HALVINGS, runs - len(steps))):
+            share = 0.5**halving
+            _assign(scales, start + share * move)
+            trial = _evaluate(cycle, scales)
+            enough = trial.value >= best.value + SUFFICIENT * share * float(move @ best.gradient)
+            steps.append(TuningStep(_logs(scales).exp(), trial.value, enough))
             if on_step:
                 on_step(steps[-1])
-            if value > best:
-                best, gradient, information = value, new_gradient, new_information
+            if enough:
+                found = trial
+                inverse = _updated_inverse(inverse, share * move, best.gradient - trial.gradient)
+                best = trial
                 break
-            move = 0.5 * move
-        else:
+        if found is None:
             _assign(scales, start)
             break
-    width = torch.linalg.inv(information + DAMPING * torch.eye(len(gradient), dtype=gradient.dtype)).diagonal().sqrt()
-    return TunedErrors(tuple(steps), _logs(scales).exp(), width, information, converged)
+    information = _curvature(cycle, scales, best.gradient)
+    width = torch.linalg.inv(information + PRIOR * torch.eye(len(information), dtype=information.dtype))
+    return TunedErrors(tuple(steps), _logs(scales).exp(), width.diagonal().sqrt(), information, converged)
 
 
-def _evaluate(cycle: Callable[[], Iterable[DifferentiableWindow]], scales: ErrorScales) -> tuple[float, Tensor, Tensor]:
-    """Log-likelihood, its gradient and the information, (parameter,) and (parameter, parameter)."""
+class _Evaluation(NamedTuple):
+    value: float  # log-likelihood
+    gradient: Tensor  # (parameter,)
+    information: Tensor  # (parameter, parameter), that in the departures as they are
+
+
+def _evaluate(cycle: Cycle, scales: ErrorScales) -> _Evaluation:
     total: list[Tensor] = []
 
     def collected() -> Iterator[DifferentiableWindow]:
@@ -116,7 +130,29 @@ def _evaluate(cycle: Callable[[], Iterable[DifferentiableWindow]], scales: Error
         raise InputError("no observation in any window: nothing to tune the errors by")
     parts = (scales.log_background, scales.log_observation)
     gradient = torch.cat([torch.zeros_like(part) if part.grad is None else part.grad for part in parts])
-    return -float(loss), -gradient.squeeze(-1), torch.stack(total).sum(dim=0)
+    return _Evaluation(-float(loss), -gradient.squeeze(-1), torch.stack(total).sum(dim=0))
+
+
+def _updated_inverse(inverse: Tensor, step: Tensor, change: Tensor) -> Tensor:
+    """The BFGS update of the inverse of minus the Hessian; unchanged where the curvature has the wrong sign."""
+    curvature = float(step @ change)
+    if curvature <= 1e-8 * float(step.norm() * change.norm()):
+        return inverse
+    projection = torch.eye(len(step), dtype=step.dtype) - torch.outer(step, change) / curvature
+    return projection @ inverse @ projection.T + torch.outer(step, step) / curvature
+
+
+def _curvature(cycle: Cycle, scales: ErrorScales, gradient: Tensor) -> Tensor:
+    """Minus the Hessian by one-sided differences of gradients, made symmetric; negative directions count as flat."""
+    start, rows = _logs(scales), []
+    for number in range(len(gradient)):
+        moved = start.clone()
+        moved[number] += DIFFERENCE
+        _assign(scales, moved)
+        rows.append((gradient - _evaluate(cycle, scales).gradient) / DIFFERENCE)
+    _assign(scales, start)
+    values, vectors = torch.linalg.eigh(0.5 * (torch.stack(rows) + torch.stack(rows).T))
+    return vectors @ torch.diag(values.clamp(min=0.0)) @ vectors.T
 
 
 def _logs(scales: ErrorScales) -> Tensor:
