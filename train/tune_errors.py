@@ -46,9 +46,9 @@ from dalearn.twin.surface import PLACES, surface_map
 from dalearn.twin.weather import generate_weather
 
 LOG = logging.getLogger("dalearn")
-CONTROL = ("LAI", "WG2", "WG3", "WG4", "WG5", "WG6", "WG7", "WG8")
+CONTROL = ("LAI", "WG2", "WG3", "WG4", "WG6")
 OPERATORS = ("wg2", "lai")
-FIRST_GUESS = {"LAI": 2.0, "WG2": 0.5, "WG3": 2.0, "WG4": 0.5, "WG5": 2.0, "WG6": 0.5, "WG7": 2.0, "WG8": 0.5}
+FIRST_GUESS = {"LAI": 2.0, "WG2": 0.5, "WG3": 2.0, "WG4": 0.5, "WG6": 2.0}
 FIRST_GUESS_R = {"SSM": 2.0, "LAI": 0.5}
 KNOWN = 0.25  # largest width of the logarithm of a scale that the observations are said to constrain
 DAY = np.timedelta64(1, "D")
@@ -68,7 +68,7 @@ def tune(
     output: Path,
     cells: list[int] | None = None,
     start: str = "2010-04-01",
-    windows: int = 80,
+    windows: int = 60,
     spin_up_days: int = 60,
     scheme: Literal["smoother", "end_of_window"] = "smoother",
     jacobian: Literal["finite_differences", "autograd"] = "finite_differences",
@@ -91,7 +91,7 @@ def tune(
         spin_up_days: days of model run before.
         scheme: of the filter, one in which the departures have the covariance that it assumes.
         jacobian: back end.
-        observed_share: of the windows with an observation of SSM and of LAI.
+        observed_share: share of the windows with an observation of SSM and of LAI.
         time_step: of the land model, s.
         runs: at most so many runs of the cycle on the way; the Hessian takes one more for each scale.
         truncate_every: windows through which the gradient runs back; all when not given.
@@ -111,7 +111,7 @@ def tune(
         control=CONTROL,
         structural_biomass="with_leaves",
         background=BackgroundErrorSettings(
-            soil_moisture={"WG2": 0.3} | {f"WG{layer}": 0.15 for layer in range(3, 9)},
+            soil_moisture={"WG2": 0.3, "WG3": 0.2, "WG4": 0.2, "WG6": 0.2},
             leaf_area_index=0.1,
             low_leaf_area_index=0.2,
         ),

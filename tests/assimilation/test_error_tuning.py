@@ -72,12 +72,15 @@ def test_known_scales_are_recovered(twin, scheme):
     truth = ErrorScales(CONTROL, 2, background=[1.2, 0.9, 1.0], observation=[0.8, 1.1])
     cycle = twin(scheme, operators, truth)
     scales = ErrorScales(CONTROL, 2, background=[0.6, 1.8, 1.0], observation=[1.6, 0.55])
-    result = tune_errors(lambda: cycle(scales, truncate_every=10, information=True), scales)
+    result = tune_errors(lambda: cycle(scales, information=True), scales)
     assert result.converged
+    at_truth = sum(float(window.log_likelihood.detach().sum()) for window in cycle(truth))
+    assert 0.0 < result.steps[-1].log_likelihood - at_truth < 10.0
+    assert result.steps[0].log_likelihood < at_truth - 100.0
     assert len(result.steps) <= 10
     error = result.scales.log() - torch.tensor([1.2, 0.9, 1.0, 0.8, 1.1], dtype=torch.float64).log()
     seen = torch.tensor([True, True, False, True, True])
-    assert result.width[seen].max() < 0.1
+    assert result.width[seen].max() < 0.15
     assert (error.abs() < 3.0 * result.width)[seen].all()
     assert result.width[2] > 0.9, "the deepest layer is not seen"
     assert error[2].abs() < 0.1, "and stays where it was"
@@ -86,29 +89,38 @@ def test_known_scales_are_recovered(twin, scheme):
 def test_a_biased_operator_is_improved(twin):
     """The level of the soil in a water cloud model, 1 dB off in half of the cells, found again by its gradient."""
     level = torch.where(torch.arange(CELLS) % 2 == 0, -16.0, -15.0).double()
-    operators = [create_operator("water_cloud", cell_count=CELLS, C=level)]
-    scales = ErrorScales(CONTROL, 1)
-    cycle = twin("smoother", operators, scales)
-    biased = create_operator("water_cloud", cell_count=CELLS, C=-16.0)
+    # soil moisture is observed as well: alone, the analyses would take the bias into the soil
+    direct = create_operator("wg2", cell_count=CELLS)
+    operators = [direct, create_operator("water_cloud", cell_count=CELLS, A=0.02, C=level)]
+    scales = ErrorScales(CONTROL, 2).requires_grad_(False)
+    cycle = twin("end_of_window", operators, scales)
     at_truth = -sum(float(window.log_likelihood.detach().sum()) for window in cycle(scales))
 
+    biased = create_operator("water_cloud", cell_count=CELLS, A=0.02, C=-16.0)
     biased.requires_grad_(False)
     biased.C_logit.requires_grad_()
     optimiser = torch.optim.LBFGS([biased.C_logit], lr=1.0, max_iter=8, line_search_fn="strong_wolfe")
 
     def loss():
         optimiser.zero_grad()
-        return accumulate_gradient(cycle(scales.requires_grad_(False), [biased]))
+        return accumulate_gradient(cycle(scales, [direct, biased]))
 
     first = float(loss())
     optimiser.step(loss)
     last = float(loss())
     error = (biased.parameter("C") - level).detach().abs()
     assert first - at_truth > 100.0
-    assert last < at_truth, "more likely than the truth, to which the parameters are not tuned"
-    # some 24 observations of 0.3 dB and the background error behind them: 0.1 dB
-    assert error[1::2].mean() < 0.15
-    assert error.max() < 0.5
+    assert last < at_truth, "more likely than the truth: the parameters are fitted, the truth is not"
+    assert error.mean() < 0.3, "0.5 before"
+
+    # cells are independent, so one more gradient has the curvature of each
+    found, slope = biased.C_logit.detach().clone(), biased.C_logit.grad.clone()
+    with torch.no_grad():
+        biased.C_logit += 0.01
+    loss()
+    width = ((biased.C_logit.grad - slope) / 0.01).rsqrt()
+    normalised = (found - operators[1].C_logit.detach()) / width
+    assert 0.5 < normalised.square().mean() < 1.6, "errors of the size that the likelihood says"
 
 
 def test_only_consistent_schemes_make_a_twin(twin):
