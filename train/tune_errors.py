@@ -68,7 +68,7 @@ def tune(
     output: Path,
     cells: list[int] | None = None,
     start: str = "2010-04-01",
-    windows: int = 60,
+    windows: int = 30,
     spin_up_days: int = 60,
     scheme: Literal["smoother", "end_of_window"] = "smoother",
     jacobian: Literal["finite_differences", "autograd"] = "finite_differences",
@@ -85,7 +85,7 @@ def tune(
 
     Args:
         output: directory for scales.json and scales.png; made when absent.
-        cells: cells of the twin, 0 to 35; six of different land when not given.
+        cells: cells of the twin, 0 to 35; every second one when not given.
         start: first day of the first window, UTC.
         windows: number of windows of 24 h.
         spin_up_days: days of model run before.
@@ -104,7 +104,7 @@ def tune(
     if quick:
         cells, windows, spin_up_days, runs, compiled, time_step = [19], 3, 1, 2, False, 3600.0
     began = time.monotonic()
-    twin = make_twin(cells or [1, 9, 13, 17, 21, 26], start, windows, spin_up_days, time_step, compiled, seed)
+    twin = make_twin(cells or list(range(0, 36, 2)), start, windows, spin_up_days, time_step, compiled, seed)
     settings = FilterSettings(
         scheme=scheme,
         jacobian=jacobian,

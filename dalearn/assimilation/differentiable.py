@@ -78,7 +78,8 @@ def differentiable_cycle(
         scales: multipliers of B and R; those of the settings as they are when None.
         second_order: differentiate how the sensitivity of the model changes with the state as well.  With
             ``autograd`` the model must run eagerly; with ``finite_differences`` the perturbed runs keep their graph.
-        checkpointed: keep the states between the model steps only, and run each step again in the backward pass.
+        checkpointed: keep the states between the model steps only, and run each step again in the backward pass; no
+            gradient with respect to the parameters of the land model.
         truncate_every: after so many windows the state loses its history, so that the gradient runs back through at
             most so many windows, and the graph of a block may be freed by its backward pass.
         information: compute the Fisher information on the multipliers.
@@ -93,6 +94,8 @@ def differentiable_cycle(
     settings = settings or FilterSettings()
     check_operators(operators, settings, steps)
     _check(model, grid, operators, settings, scales, second_order, truncate_every)
+    if checkpointed and second_order and settings.jacobian == "autograd":
+        raise InputError("checkpointed steps have no second derivative: set checkpointed or second_order to false")
     if checkpointed:
         model = CheckpointedModel(model)
     recorder = Recorder(grid, model.parameters, operators, settings.control_vector)

@@ -302,6 +302,12 @@ def test_what_has_no_derivative_is_refused(run):
         start(settings_of(), truncate_every=0)
     with pytest.raises(InputError, match="for 2 operators"):
         start(settings_of(), scales=ErrorScales(operators=2))
+    with pytest.raises(InputError, match="checkpointed steps have no second derivative"):
+        start(settings_of(jacobian="autograd"), checkpointed=True, second_order=True)
+    run.parameters.soil.porosity.requires_grad_()
+    with pytest.raises(InputError, match="require a gradient"):
+        start(settings_of(), checkpointed=True)
+    run.parameters.soil.porosity.requires_grad_(False)
     with pytest.raises(InputError, match="no window"):
         accumulate_gradient([])
     run.model.compiled = True
