@@ -68,15 +68,15 @@ def tune(
     output: Path,
     cells: list[int] | None = None,
     start: str = "2010-04-01",
-    windows: int = 30,
+    windows: int = 60,
     spin_up_days: int = 60,
     scheme: Literal["smoother", "end_of_window"] = "smoother",
     jacobian: Literal["finite_differences", "autograd"] = "finite_differences",
-    observed_share: tuple[float, float] = (0.9, 0.5),
+    observed_share: tuple[float, float] = (0.9, 0.9),
     time_step: float = 3600.0,
     runs: int = 20,
     truncate_every: int | None = None,
-    checkpointed: bool = False,
+    checkpointed: bool = True,
     seed: int = 1,
     compiled: bool = True,
     quick: bool = False,
@@ -95,7 +95,7 @@ def tune(
         time_step: of the land model, s.
         runs: at most so many runs of the cycle on the way; the Hessian takes one more for each scale.
         truncate_every: windows through which the gradient runs back; all when not given.
-        checkpointed: less memory for more time.
+        checkpointed: keep the states between the model steps only: a fiftieth of the memory.
         seed: of weather, truth and observations.
         compiled: compile the land model; a few minutes the first time.
         quick: one cell, 3 windows, two runs, not compiled: to see that it works.
@@ -111,7 +111,7 @@ def tune(
         control=CONTROL,
         structural_biomass="with_leaves",
         background=BackgroundErrorSettings(
-            soil_moisture={"WG2": 0.3, "WG3": 0.2, "WG4": 0.2, "WG6": 0.2},
+            soil_moisture={"WG2": 0.4, "WG3": 0.2, "WG4": 0.2, "WG6": 0.2},
             leaf_area_index=0.1,
             low_leaf_area_index=0.2,
         ),
