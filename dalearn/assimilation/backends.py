@@ -57,12 +57,17 @@ def finite_differences(problem: WindowProblem) -> Linearisation:
     The operator sees the cell mean in which one patch has moved, exactly as if that patch alone had been
     perturbed.  ``InputError`` in float32, whose rounding is as large as the signal.
     """
+    return differences(problem)
+
+
+def differences(problem: WindowProblem) -> Linearisation:
+    """``finite_differences`` with the graph of everything, where gradients are enabled."""
     grid, control, state = problem.grid, problem.control, problem.state
-    _require_double(problem)
+    require_double(problem)
     copies = len(control.names) + 1
     eps = control.perturbation(state, problem.model.parameters, problem.perturbation)
     start = control.perturbed_copies(state, eps)
-    states = _run(problem, problem.tiled_model(), start, problem.cell_of_column.repeat(copies))
+    states = run_window(problem, problem.tiled_model(), start, problem.cell_of_column.repeat(copies))
 
     predictors, equivalents, rows = [], [], []
     for operator, step in zip(problem.operators, problem.steps, strict=True):
@@ -76,14 +81,14 @@ def finite_differences(problem: WindowProblem) -> Linearisation:
         rows.append(grid.from_slots(y_moved - y))
     defined = eps != 0
     step_size = torch.where(defined, eps, torch.ones_like(eps))
-    H = torch.where(defined, _stack(rows, eps) / step_size, 0.0)
+    H = torch.where(defined, stack_rows(rows, eps) / step_size, 0.0)
     end = states[len(problem.window)]
     M = None
     if problem.transition:
         x = control.of(end).unflatten(-1, (copies, -1))  # (control at t1, copy, column)
         M = torch.where(defined, (x[:, 1:] - x[:, :1]) / step_size, 0.0)
     forecast = select_columns(end, slice(0, grid.column_count))
-    return Linearisation(forecast, tuple(predictors), _stack(equivalents, grid.cell_mean(eps[0])), H, M)
+    return Linearisation(forecast, tuple(predictors), stack_rows(equivalents, grid.cell_mean(eps[0])), H, M)
 
 
 def autograd(problem: WindowProblem) -> Linearisation:
@@ -97,7 +102,7 @@ def autograd(problem: WindowProblem) -> Linearisation:
     with torch.enable_grad():
         x0 = control.of(state).requires_grad_()
         start = control.add(state, x0 - x0.detach(), biomass_in_proportion(state))
-        states = _run(problem, problem.model, start, problem.cell_of_column)
+        states = run_window(problem, problem.model, start, problem.cell_of_column)
         predictors, y = model_equivalents(problem.operators, grid, [states[step] for step in problem.steps])
         end = states[len(problem.window)]
         wanted = [*y, *(control.of(end) if problem.transition else ())]
@@ -105,7 +110,7 @@ def autograd(problem: WindowProblem) -> Linearisation:
             torch.autograd.grad(row.sum(), x0, retain_graph=k + 1 < len(wanted), materialize_grads=True)[0]
             for k, row in enumerate(wanted)
         ]
-    gradients = torch.where(defined, _stack(rows, x0), 0.0)
+    gradients = torch.where(defined, stack_rows(rows, x0), 0.0)
     H, M = gradients[: len(y)], gradients[len(y) :] if problem.transition else None
     return Linearisation(detach(end), tuple(mean.detach() for mean in predictors), y.detach(), H, M)
 
@@ -120,7 +125,7 @@ def model_equivalents(
     pairs = list(zip(operators, states, strict=True))
     predictors = tuple(grid.cell_mean(column_values(operator.predictors, state)) for operator, state in pairs)
     y = [model_equivalent(operator, means) for operator, means in zip(operators, predictors, strict=True)]
-    return predictors, _stack(y, grid.fraction.new_empty(grid.cell_count))
+    return predictors, stack_rows(y, grid.fraction.new_empty(grid.cell_count))
 
 
 def operator_jacobian(
@@ -133,8 +138,9 @@ def operator_jacobian(
         rows = []
         for operator in operators:
             y = model_equivalent(operator, grid.cell_mean(column_values(operator.predictors, moved)))
-            rows.append(torch.autograd.grad(y.sum(), dx, materialize_grads=True)[0])
-    return _stack(rows, dx.detach())
+            # operators share the path from dx to the state
+            rows.append(torch.autograd.grad(y.sum(), dx, retain_graph=True, materialize_grads=True)[0])
+    return stack_rows(rows, dx.detach())
 
 
 BACKENDS = {"finite_differences": finite_differences, "autograd": autograd}
@@ -145,17 +151,19 @@ def model_equivalent(operator: ObservationOperator, means: Tensor) -> Tensor:
     return operator(means.movedim(0, -1).to(operator.dtype)).to(means.dtype)
 
 
-def _stack(rows: Sequence[Tensor], like: Tensor) -> Tensor:
+def stack_rows(rows: Sequence[Tensor], like: Tensor) -> Tensor:
     """The rows stacked; none of the shape of ``like`` when there are none."""
     return torch.stack(list(rows)) if rows else like.new_empty((0, *like.shape))
 
 
-def _run(problem: WindowProblem, model: Model, start: LandState, cell_of_column: Tensor) -> dict[int, LandState]:
+def run_window(problem: WindowProblem, model: Model, start: LandState, cell_of_column: Tensor) -> dict[int, LandState]:
+    """The states at the window end and where an operator is observed, by number of steps."""
     steps = {*problem.steps, len(problem.window)}
     return states_after(model, start, problem.window, cell_of_column, steps)
 
 
-def _require_double(problem: WindowProblem) -> None:
+def require_double(problem: WindowProblem) -> None:
+    """``InputError`` unless model and operators are float64."""
     if problem.state.soil_moisture.dtype != torch.float64:
         raise InputError("finite differences need a float64 model: set dtype to float64, or jacobian to autograd")
     for operator in problem.operators:

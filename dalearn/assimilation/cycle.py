@@ -59,15 +59,15 @@ def run_cycle(
         NonFiniteError: a number that is not finite, with its cell, variable and time.
     """
     settings = settings or FilterSettings()
-    _check(operators, settings, steps)
+    check_operators(operators, settings, steps)
     scheme = create_scheme(model, grid, operators, settings, steps)
     with torch.no_grad():
         state = scheme.start(state)
         for number, window in enumerate(windows):
-            observed = _values(observations, number, state)
+            observed = values_of_window(observations, number, state)
             if observed is not None and bool(observed.isnan().all()):
                 observed = None
-            error = _values(observation_errors, number, state)
+            error = values_of_window(observation_errors, number, state)
             state, record = scheme.advance(state, window, observed, error)
             if on_window:
                 on_window(record, state)
@@ -88,11 +88,15 @@ def create_scheme(
     return ExtendedKalmanFilter(model, grid, operators, settings, steps, recorder)
 
 
-def _values(values: WindowValues | None, number: int, state: FilterState) -> Tensor | None:
+def values_of_window(values: WindowValues | None, number: int, state: FilterState) -> Tensor | None:
+    """The values of one window like the state; None when there are none at all."""
     return None if values is None else values[number].to(state.land.leaf_area_index)
 
 
-def _check(operators: Sequence[ObservationOperator], settings: FilterSettings, steps: Sequence[int] | None) -> None:
+def check_operators(
+    operators: Sequence[ObservationOperator], settings: FilterSettings, steps: Sequence[int] | None
+) -> None:
+    """``InputError`` unless every operator has its time, its error and no double."""
     if steps is not None and len(steps) != len(operators):
         raise InputError(f"{len(steps)} observation times for {len(operators)} operators: give one for each")
     seen = set()

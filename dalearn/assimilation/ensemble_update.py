@@ -152,10 +152,12 @@ def update_ensemble(
     change = within_bounds(control, change, forecast.members, tiled_parameters)
     per_leaf_area = biomass_per_leaf_area(grid, parameters, settings).repeat(count)
     analysed_members = control.add(forecast.members, change, per_leaf_area)
+    gain = grid.from_slots(analysis.gain.unflatten(1, slots))
     of_mean = Update(
         state=ensemble_mean(analysed_members, count),
         increment=mean_over_members(change.unflatten(-1, (count, -1)), dim=1),
-        gain=grid.from_slots(analysis.gain.unflatten(1, slots)),
+        jacobian=torch.full_like(gain, torch.nan),  # there is none
+        gain=gain,
         rejected=rejected,
         limit_hits=hits,
         departure=torch.where(used, departure, 0.0),

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dalearn.assimilation.backends import Linearisation, model_equivalents, operator_jacobian
 from dalearn.assimilation.covariance import background_variance, model_error_variance
+from dalearn.assimilation.error_scales import Multipliers
 from dalearn.assimilation.finite import at_time, check_finite, check_finite_jacobian
 from dalearn.assimilation.forecast import Model, Window, states_after
 from dalearn.assimilation.jacobian import WindowJacobian
@@ -41,6 +42,7 @@ class ExtendedKalmanFilter:
         self.model, self.grid, self.operators, self.settings = model, grid, list(operators), settings
         self.steps, self.recorder = steps, recorder
         self.control = settings.control_vector
+        self.multipliers: Multipliers | None = None
         self.at_end = settings.scheme in ("end_of_window", "ekf")
         if self.at_end and steps is not None:
             raise InputError(f"scheme {settings.scheme} observes at the window end only; use sekf or smoother")
@@ -63,23 +65,29 @@ class ExtendedKalmanFilter:
     def advance(
         self, state: FilterState, window: Window, observed: Tensor | None, error: Tensor | None
     ) -> tuple[FilterState, WindowRecord]:
+        return self.assimilate(state, window, observed, error)[:2]
+
+    def assimilate(
+        self, state: FilterState, window: Window, observed: Tensor | None, error: Tensor | None
+    ) -> tuple[FilterState, WindowRecord, Update | None]:
+        """As ``advance``, with the update itself; None without observations."""
         time = window.times[-1]
         start = self.model.prepare_state(state.land)
         if observed is None and state.covariance is None:
-            return self._forecast(start, window)
+            return *self._forecast(start, window), None
         linear = self._linearise(start, window)
         check_finite(linear.forecast, self.grid, at_time("after the forecast ending", time))
         covariance = self._propagate(state.covariance, linear)
         if observed is None:
             y = linear.model_equivalent
-            return FilterState(land=linear.forecast, covariance=covariance), self.recorder.forecast_only(
-                time, linear.forecast, y
-            )
+            record = self.recorder.forecast_only(time, linear.forecast, y)
+            return FilterState(land=linear.forecast, covariance=covariance), record, None
 
         smooth = self.settings.scheme == "smoother"
         result = update(
             linear, observed, self.grid, self.model.parameters, self.operators, self.settings, error,
             background=start if smooth else None, covariance=covariance,
+            multipliers=self.multipliers,
         )  # fmt: skip
         used = result.rejected == 0
         quantities, when = self.recorder.quantities, at_time("at", time)
@@ -89,7 +97,7 @@ class ExtendedKalmanFilter:
         )
         check_finite(end, self.grid, at_time("after the analysis of", time))
         record = self.recorder.analysis(time, linear, result, observed, end, y)
-        return FilterState(land=end, covariance=result.covariance), record
+        return FilterState(land=end, covariance=result.covariance), record, result
 
     def _linearise(self, start: LandState, window: Window) -> Linearisation:
         if not self.at_end:
@@ -100,9 +108,12 @@ class ExtendedKalmanFilter:
         else:
             forecast, transition = self._run(start, window)[0], None
         predictors, y = model_equivalents(self.operators, self.grid, [forecast] * len(self.operators))
-        H = operator_jacobian(self.grid, forecast, self.operators, self.control)
+        H = self._operator_jacobian(forecast)
         H = torch.where(self.control.defined(forecast, self.model.parameters), H, 0.0)
         return Linearisation(forecast, predictors, y, H, transition)
+
+    def _operator_jacobian(self, state: LandState) -> Tensor:
+        return operator_jacobian(self.grid, state, self.operators, self.control)
 
     def _forecast(self, start: LandState, window: Window) -> tuple[FilterState, WindowRecord]:
         """A window without observations costs one run of the model."""
@@ -127,9 +138,7 @@ class ExtendedKalmanFilter:
         return torch.where(at_end, y, linear.model_equivalent + change)
 
     def _fixed_covariance(self, state: LandState) -> Tensor:
-        variance = background_variance(
-            self.control, state.leaf_area_index, self.model.parameters, self.settings.background
-        )
+        variance = self._variance(state)
         defined = self.control.defined(state, self.model.parameters)
         return diagonal_covariance(self.grid.to_slots(torch.where(defined, variance, 0.0)).flatten(0, 1))
 
@@ -137,7 +146,12 @@ class ExtendedKalmanFilter:
         if covariance is None or linear.transition is None:
             return None
         parameters, end = self.model.parameters, linear.forecast
-        variance = background_variance(self.control, end.leaf_area_index, parameters, self.settings.background)
-        Q = model_error_variance(variance, self.control, self.settings.model_error)
+        Q = model_error_variance(self._variance(end), self.control, self.settings.model_error)
         Q = torch.where(self.control.defined(end, parameters), Q, 0.0)
         return propagate(covariance, self.grid.to_slots(linear.transition), self.grid.to_slots(Q).flatten(0, 1))
+
+    def _variance(self, state: LandState) -> Tensor:
+        """Diagonal of the fixed B, (control, column)."""
+        settings = self.settings.background
+        variance = background_variance(self.control, state.leaf_area_index, self.model.parameters, settings)
+        return variance if self.multipliers is None else self.multipliers.of_background(variance, self.grid)

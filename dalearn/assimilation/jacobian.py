@@ -1,6 +1,6 @@
 """Window Jacobians for a whole domain: the choice of back end, and bounded memory by chunks of cells."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -47,7 +47,7 @@ class WindowJacobian:
         self.grid = grid
         self.operators = list(operators)
         self.control = control
-        self.backend = BACKENDS[backend]
+        self.backend: Callable[[WindowProblem], Linearisation] = BACKENDS[backend]
         self.perturbation = perturbation
         self.chunk_cells = chunk_cells or grid.cell_count
         self.steps = steps

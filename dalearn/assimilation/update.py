@@ -8,6 +8,7 @@ from torch import Tensor
 
 from dalearn.assimilation.backends import Linearisation
 from dalearn.assimilation.covariance import background_covariance, observation_variance, soil_range_of_cells
+from dalearn.assimilation.error_scales import Multipliers
 from dalearn.assimilation.filter import analyse, innovation_variance, mask_missing, solve_cells
 from dalearn.assimilation.leaves import surfex_biomass_per_leaf_area
 from dalearn.assimilation.limits import limit_increment
@@ -26,6 +27,7 @@ class Update:
     Attributes:
         state: analysed.
         increment: dx after the limits (control, column).
+        jacobian: H of the observations used, 0 for the others (observation, control, column).
         gain: K (observation, control, column).
         rejected: ``Rejection`` codes (observation, cell).
         limit_hits: how often each limit on the increments was hit.
@@ -39,6 +41,7 @@ class Update:
 
     state: LandState
     increment: Tensor
+    jacobian: Tensor
     gain: Tensor
     rejected: Tensor
     limit_hits: dict[str, int]
@@ -66,6 +69,7 @@ def update(
     *,
     background: LandState | None = None,
     covariance: Tensor | None = None,
+    multipliers: Multipliers | None = None,
 ) -> Update:
     """The background corrected by ``observed`` (observation, cell), NaN = missing.
 
@@ -77,6 +81,7 @@ def update(
             quantities whose error is ``given``.
         background: the state to be corrected instead of the forecast.
         covariance: its error covariance (n, n, cell) instead of the fixed B.
+        multipliers: of the standard deviations in the fixed B and in R.
     """
     control = settings.control_vector
     background = linear.forecast if background is None else background
@@ -90,9 +95,12 @@ def update(
 
     B = covariance
     if B is None:
-        B = _of_slots(grid, background_covariance(control, background.leaf_area_index, parameters, settings.background))
+        B = background_covariance(control, background.leaf_area_index, parameters, settings.background)
+        B = _of_slots(grid, B if multipliers is None else multipliers.of_background(B, grid))
     soil_range = soil_range_of_cells(grid, parameters)
     R = observation_variance(quantities, observed, soil_range, settings.observation_error, observation_error)
+    if multipliers is not None:
+        R = multipliers.of_observations(R)
     expected = innovation_variance(H, B, R)
     rejected = reject_unlikely(quantities, rejected, observed - y, expected, settings.quality)
     d, H, used_R = mask_missing(rejected == 0, observed - y, H, R)
@@ -110,6 +118,7 @@ def update(
     return Update(
         state=control.add(background, increment, biomass_per_leaf_area(grid, parameters, settings)),
         increment=increment,
+        jacobian=grid.from_slots(H.unflatten(1, slots)),
         gain=grid.from_slots(analysis.gain.unflatten(1, slots)),
         rejected=rejected,
         limit_hits=hits,
