@@ -76,9 +76,7 @@ class WindowJacobian:
         most = automatic_chunk(self.grid, LARGEST_STEP * kept_steps, copies)
         if most == self.grid.cell_count:
             return most
-        return automatic_chunk(
-            self.grid, kept_steps * saved_bytes_per_column(model, self.grid, state, window), copies
-        )
+        return automatic_chunk(self.grid, kept_steps * saved_bytes_per_column(model, self.grid, state, window), copies)
 
     def _chunks(self, model: Model, state: LandState, window: Window) -> list["_Chunk"]:
         """The chunks with their models; kept until another model or length of window comes."""

@@ -75,6 +75,7 @@ def _prepare() -> None:
         root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(root / "dalearn" / "inductor")
 
+
 def _own_code(function: types.FunctionType) -> types.FunctionType:
     """A copy with a code object of its own: the compiler caches by code object, and the guards that would tell
     two blocks of the same code apart are dropped."""
