@@ -1,6 +1,7 @@
 """Window Jacobians for a whole domain: the choice of back end, and bounded memory by chunks of cells."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 
@@ -73,10 +74,10 @@ class WindowJacobian:
         if self.chunk_cells is not None:
             return self.chunk_cells
         kept_steps, copies = (len(window), 1) if self.backend == "autograd" else (1, self._copies)
-        most = automatic_chunk(self.grid, LARGEST_STEP * kept_steps, copies)
-        if most == self.grid.cell_count:
-            return most
-        return automatic_chunk(self.grid, kept_steps * saved_bytes_per_column(model, self.grid, state, window), copies)
+        chunk = partial(automatic_chunk, self.grid, copies=copies, item_size=state.soil_moisture.element_size())
+        if chunk(LARGEST_STEP * kept_steps) == self.grid.cell_count:
+            return self.grid.cell_count
+        return chunk(kept_steps * saved_bytes_per_column(model, self.grid, state, window))
 
     def _chunks(self, model: Model, state: LandState, window: Window) -> list["_Chunk"]:
         """The chunks with their models; kept until another model or length of window comes."""

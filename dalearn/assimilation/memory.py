@@ -17,7 +17,10 @@ from dalearn.land.state import LandState
 from dalearn.tree import map_tensors, select_columns
 
 SHARE_OF_FREE_MEMORY = 0.5
-CACHED_COLUMNS = 2000  # on a CPU: beyond, what a step leaves to the next no longer stays in the cache
+# on a CPU, of one row of columns: beyond, what a step leaves to the next is no longer in the cache (reverse mode), or
+# every step asks the system for fresh pages (copies for finite differences)
+CACHED_ROW = 16_000
+CACHED_ROW_OF_COPIES = 64_000
 TRIAL_COLUMNS = 8
 LARGEST_STEP = 128 * 1024  # bytes; more than a step keeps per column, so that small domains need no trial
 
@@ -64,18 +67,19 @@ def saved_bytes_per_column(model: Model, grid: Grid, state: LandState, window: W
     return (totals[1] - totals[0]) / (columns.stop - columns.start)
 
 
-def automatic_chunk(grid: Grid, bytes_per_column: float, copies: int = 1) -> int:
+def automatic_chunk(grid: Grid, bytes_per_column: float, copies: int = 1, item_size: int = 8) -> int:
     """Cells at a time such that they fit into a part of the free memory, and on a CPU into its cache, in chunks
     of equal size.
 
     Args:
         grid: all the cells.
         bytes_per_column: needed for each of ``copies`` copies of a column.
+        item_size: bytes of a number.
     """
     device = grid.fraction.device
     columns = SHARE_OF_FREE_MEMORY * free_memory(device) / max(bytes_per_column * copies, 1.0)
     if device.type == "cpu":
-        columns = min(columns, CACHED_COLUMNS / copies)
+        columns = min(columns, (CACHED_ROW if copies == 1 else CACHED_ROW_OF_COPIES / copies) / item_size)
     cells = max(int(columns * grid.cell_count / grid.column_count), 1)
     chunks = -(-grid.cell_count // cells)
     return -(-grid.cell_count // chunks)
