@@ -138,7 +138,8 @@ class DifferentiableFilter(ExtendedKalmanFilter):
     ) -> None:
         super().__init__(model, grid, operators, settings, steps, recorder)
         self.scales = scales
-        self.jacobian.backend = DIFFERENTIABLE_BACKENDS[settings.jacobian, second_order]
+        self.jacobian.function = DIFFERENTIABLE_BACKENDS[settings.jacobian, second_order]
+        self.jacobian.chunk_cells = grid.cell_count  # operators of a chunk are copies, with weights of their own
 
     def begin_window(self) -> None:
         """The multipliers anew: the graph of the last ones goes with the block it was used in."""

@@ -38,6 +38,8 @@ class Window(Protocol):
 
     def forcing(self, step: int, cell_of_column: Tensor) -> Forcing: ...
 
+    def to(self, *, dtype: torch.dtype) -> Self: ...
+
 
 @dataclass(frozen=True)
 class Record:

@@ -1,12 +1,14 @@
 """Window Jacobians for a whole domain: the choice of back end, and bounded memory by chunks of cells."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 
 from dalearn.assimilation.backends import BACKENDS, Linearisation, WindowProblem
 from dalearn.assimilation.control import DEFAULT_CONTROL, DEFAULT_PERTURBATION, ControlVector, PerturbationSettings
 from dalearn.assimilation.forecast import Model, Window
+from dalearn.assimilation.memory import LARGEST_STEP, automatic_chunk, saved_bytes_per_column
 from dalearn.errors import InputError
 from dalearn.grid import Grid
 from dalearn.land.state import LandState
@@ -23,7 +25,7 @@ class WindowJacobian:
         control: control variables.
         backend: ``finite_differences`` (the reference, float64) or ``autograd``.
         perturbation: sizes, for finite differences.
-        chunk_cells: number of cells worked on at a time, to bound memory; all of them when None.
+        chunk_cells: number of cells worked on at a time, to bound memory; found from the free memory when None.
         steps: per operator, the number of model steps after which the quantity is observed; window end when None.
         transition: compute M = d x(t1) / d x(t0) as well.
     """
@@ -43,19 +45,20 @@ class WindowJacobian:
         if backend not in BACKENDS:
             raise InputError(f"jacobian: {backend!r} is not known, choose one of {', '.join(BACKENDS)}")
         if chunk_cells is not None and chunk_cells < 1:
-            raise InputError(f"chunk_cells is {chunk_cells}: use 1 or more, or null for all cells at once")
+            raise InputError(f"chunk_cells is {chunk_cells}: use 1 or more, or null for as many as memory allows")
         self.grid = grid
         self.operators = list(operators)
         self.control = control
-        self.backend: Callable[[WindowProblem], Linearisation] = BACKENDS[backend]
+        self.backend = backend
+        self.function: Callable[[WindowProblem], Linearisation] = BACKENDS[backend]
         self.perturbation = perturbation
-        self.chunk_cells = chunk_cells or grid.cell_count
+        self.chunk_cells = chunk_cells
         self.steps = steps
         self.transition = transition
-        self._prepared: tuple[Model, list[_Chunk]] | None = None
+        self._prepared: tuple[Model, int, list[_Chunk]] | None = None
 
     def __call__(self, model: Model, state: LandState, window: Window) -> Linearisation:
-        parts = [self.backend(self._problem(chunk, state, window)) for chunk in self._chunks(model)]
+        parts = [self.function(self._problem(chunk, state, window)) for chunk in self._chunks(model, state, window)]
         if len(parts) == 1:
             return parts[0]
         predictors = zip(*(part.predictors for part in parts), strict=True)
@@ -68,14 +71,29 @@ class WindowJacobian:
             transition=torch.cat(transitions, dim=-1) if transitions else None,
         )
 
-    def _chunks(self, model: Model) -> list["_Chunk"]:
-        """The chunks with their models; kept until another model comes."""
-        if self._prepared is None or self._prepared[0] is not model:
-            copies = len(self.control.names) + 1
-            starts = range(0, self.grid.cell_count, self.chunk_cells)
-            cells = [range(first, min(first + self.chunk_cells, self.grid.cell_count)) for first in starts]
-            self._prepared = model, [_Chunk(model, self.grid, part, copies) for part in cells]
-        return self._prepared[1]
+    @property
+    def _copies(self) -> int:
+        """Columns run for every column: the control run and one per control variable."""
+        return len(self.control.names) + 1
+
+    def chunk_size(self, model: Model, state: LandState, window: Window) -> int:
+        """Cells worked on at a time: as set, or from the memory that is free now."""
+        if self.chunk_cells is not None:
+            return self.chunk_cells
+        kept_steps, copies = (len(window), 1) if self.backend == "autograd" else (1, self._copies)
+        chunk = partial(automatic_chunk, self.grid, copies=copies, item_size=state.soil_moisture.element_size())
+        if chunk(LARGEST_STEP * kept_steps) == self.grid.cell_count:
+            return self.grid.cell_count
+        return chunk(kept_steps * saved_bytes_per_column(model, self.grid, state, window))
+
+    def _chunks(self, model: Model, state: LandState, window: Window) -> list["_Chunk"]:
+        """The chunks with their models; kept until another model or length of window comes."""
+        if self._prepared is None or self._prepared[0] is not model or self._prepared[1] != len(window):
+            size = self.chunk_size(model, state, window)
+            starts = range(0, self.grid.cell_count, size)
+            cells = [range(first, min(first + size, self.grid.cell_count)) for first in starts]
+            self._prepared = model, len(window), [_Chunk(model, self.grid, part, self._copies) for part in cells]
+        return self._prepared[2]
 
     def _problem(self, chunk: "_Chunk", state: LandState, window: Window) -> WindowProblem:
         return WindowProblem(

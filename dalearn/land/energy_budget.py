@@ -171,7 +171,9 @@ def energy_substep(
 
     # the canopy cannot lose more water than it holds during the whole step
     drive = free_leaves * air.density * veg * (saturation - air.humidity)
-    demand = time_step * drive * (halstead / resistance - evaporating * (1.0 - energy.wet_fraction) * exchange)
+    # evaporation less transpiration, h_v / R_a - (1 - delta) A_v, is delta / R_a; the difference of the two would leave
+    # a rounding error where the leaves are dry, and its derivative below is large
+    demand = time_step * drive * energy.wet_fraction / resistance
     short = (evaporating > 0.5) & (demand > 0.0) & (c.available_interception < demand)
     supply = torch.clamp(c.available_interception / torch.where(short, demand, 1.0), min=0.01, max=1.0)
     wet = torch.where(short, energy.wet_fraction * supply, energy.wet_fraction)

@@ -25,6 +25,7 @@ from dalearn.land.growth import (
     floor_leaf_area_index,
 )
 from dalearn.land.options import LandOptions
+from dalearn.land.packing import Layout
 from dalearn.land.roots_and_wood import no_roots_and_wood
 from dalearn.land.snow_pack import empty_pack
 from dalearn.land.soil_ice import maximum_liquid_water
@@ -81,6 +82,8 @@ class LandModel:
         self.options = options or LandOptions()
         self.compiled = compiled
         self._current: tuple[int | None, LandParameters | Packed] | None = None
+        self._state_layout: Layout | None = None
+        self._fewest_water_layers = 0
         if self.options.albedo == "CM13" and parameters.albedo_cycle is None:
             raise InputError(f"land.albedo: CM13 needs {', '.join(ALBEDO_MAPS)} (cell, decade) in the surface map")
         if self.options.runoff == "SGH" and parameters.topography is None:
@@ -88,12 +91,15 @@ class LandModel:
 
     def with_parameters(self, parameters: LandParameters) -> "LandModel":
         """The same model for other columns."""
-        return LandModel(parameters, self.options, compiled=self.compiled)
+        model = LandModel(parameters, self.options, compiled=self.compiled)
+        # a part of the columns, with shallower soils, then runs in the blocks compiled for the whole
+        model._fewest_water_layers = self.water_layers
+        return model
 
     @cached_property
     def water_layers(self) -> int:
-        """Number of layers that hold water in at least one column."""
-        return int(self.parameters.soil.holds_water.any(dim=-1).sum())
+        """Number of layers that the water sub-step treats: all that hold water in at least one column."""
+        return max(int(self.parameters.soil.holds_water.any(dim=-1).sum()), self._fewest_water_layers)
 
     @cached_property
     def _blocks(self) -> Blocks:
@@ -190,12 +196,13 @@ class LandModel:
         forcing = dataclasses.replace(forcing, decade=None)
         if self._single:
             state, forcing = tile_columns(state, 2), tile_columns(forcing, 2)
-        start, energy, pools = block.begin_step(state, forcing, p)
+        before = self._packed(state)
+        start, energy, pools = block.begin_step(before, forcing, p)
         # a pack and its effect, or neither
-        snow = block.snow(state, forcing, start, p) if self.options.snow_layers else ()
+        snow = block.snow(before, forcing, start, p) if self.options.snow_layers else ()
         for _ in range(self.options.energy_substeps):
             energy = block.energy(energy, start, p, *snow[1:])
-        water, column = block.begin_water(state, start, energy, p, *snow[1:])
+        water, column = block.begin_water(before, start, energy, p, *snow[1:])
         for _ in range(self.options.water_substeps):
             column = block.water(column, water, start, p)
         if first_of_day and self.options.leaves_grow:
@@ -204,6 +211,14 @@ class LandModel:
         if self._single:
             new_state, fluxes = select_columns(new_state, slice(0, 1)), select_columns(fluxes, slice(0, 1))
         return new_state, fluxes
+
+    def _packed(self, state: LandState) -> LandState | Packed:
+        """The state in the form the blocks take it, made once for all of them."""
+        if not (self.compiled and compilation_available()):
+            return state
+        if self._state_layout is None:
+            self._state_layout = Layout(state)
+        return Packed(self._state_layout.pack(state), self._state_layout)
 
     def _check(self, state: LandState, forcing: Forcing) -> None:
         """InputError unless state, forcing and parameters hold what the options need."""

@@ -5,6 +5,7 @@ per field is what keeps the cost of a call small when there are few columns.
 """
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -53,15 +54,25 @@ def _gather(value: Any, plan: list[tuple[str, Any]], rows: list[Tensor]) -> None
             _gather(field, entry[1], rows)
 
 
-def _build(kind: type, plan: list[tuple[str, Any]], packed: Tensor) -> Any:
+def _build(kind: type, plan: list[tuple[str, Any]], parts: Iterator[Tensor]) -> Any:
     fields = {}
     for name, entry in plan:
         if not isinstance(entry, _Rows):
-            fields[name] = None if entry is None else _build(entry[0], entry[1], packed)
+            fields[name] = None if entry is None else _build(entry[0], entry[1], parts)
             continue
-        rows = packed[entry.first : entry.last] if entry.layered else packed[entry.first]
+        rows = next(parts)
+        rows = rows if entry.layered else rows.squeeze(0)
         fields[name] = rows > 0.5 if entry.mask else rows
     return kind(**fields)
+
+
+def _sizes(plan: list[tuple[str, Any]]) -> Iterator[int]:
+    """Number of rows of every field, in the order of the packed tensor."""
+    for _, entry in plan:
+        if isinstance(entry, _Rows):
+            yield entry.last - entry.first
+        elif entry is not None:
+            yield from _sizes(entry[1])
 
 
 class Layout:
@@ -76,6 +87,7 @@ class Layout:
     def __init__(self, example: Any) -> None:
         self.kind = type(example)
         self.plan, self.row_count = _plan(example, 0)
+        self.sizes = list(_sizes(self.plan))
 
     def pack(self, value: Any) -> Tensor:
         """The fields of ``value`` as the rows of a new tensor."""
@@ -86,4 +98,5 @@ class Layout:
 
     def unpack(self, packed: Tensor) -> Any:
         """The structure whose fields are views of ``packed``, ``(row, column)``."""
-        return _build(self.kind, self.plan, packed)
+        # one split, not a slice per field: its derivative is one concatenation, not a padded sum
+        return _build(self.kind, self.plan, iter(packed.split(self.sizes)))

@@ -205,9 +205,9 @@ def test_one_batch_per_window(domain):
     jacobian = WindowJacobian(d.grid, operators())
     jacobian(d.model, d.state, d.window)
     assert d.model.runs == [6 * 9] * 24
-    tiled = jacobian._chunks(d.model)[0].tiled_model()
+    tiled = jacobian._chunks(d.model, d.state, d.window)[0].tiled_model()
     jacobian(d.model, d.state, d.window)
-    assert jacobian._chunks(d.model)[0].tiled_model() is tiled
+    assert jacobian._chunks(d.model, d.state, d.window)[0].tiled_model() is tiled
 
 
 def test_float32(domain):
