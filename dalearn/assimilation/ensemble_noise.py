@@ -98,10 +98,8 @@ class PerturbedPrecipitation:
         forcing = self.window.forcing(step, cell_of_column)
         return replace(forcing, rainfall=self.factor * forcing.rainfall, snowfall=self.factor * forcing.snowfall)  # type: ignore[type-var]
 
-    def to(
-        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
-    ) -> "PerturbedPrecipitation":
-        return PerturbedPrecipitation(self.window.to(device, dtype), self.factor.to(device=device, dtype=dtype))
+    def to(self, *, dtype: torch.dtype) -> "PerturbedPrecipitation":
+        return PerturbedPrecipitation(self.window.to(dtype=dtype), self.factor.to(dtype))
 
 
 def days_of(window: Window) -> float:
