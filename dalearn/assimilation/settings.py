@@ -27,7 +27,7 @@ class FilterSettings:
         quality: what the quality control rejects.
         leaf_biomass: leaf biomass added per LAI increment: ``model`` (the ratio of the running model, so that the
             increment survives the daily update) or ``surfex`` (the default table of SURFEX, XALPH).
-        chunk_cells: cells per Jacobian computation, to bound memory; all at once when null.
+        chunk_cells: cells per Jacobian computation, to bound memory; found from the free memory when null.
     """
 
     control: tuple[str, ...] = CONTROL_NAMES
