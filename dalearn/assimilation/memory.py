@@ -22,7 +22,7 @@ SHARE_OF_FREE_MEMORY = 0.5
 CACHED_ROW = 16_000
 CACHED_ROW_OF_COPIES = 64_000
 TRIAL_COLUMNS = 8
-LARGEST_STEP = 128 * 1024  # bytes; more than a step keeps per column, so that small domains need no trial
+LARGEST_STEP = 512 * 1024  # bytes; more than an hour of an eager step keeps per column: small domains need no trial
 
 _MEMORY_INFORMATION = Path("/proc/meminfo")
 _GROUP = Path("/sys/fs/cgroup")

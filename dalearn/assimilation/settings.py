@@ -42,7 +42,7 @@ class FilterSettings:
         structural_biomass: active structural biomass stays ``unchanged`` when LAI is moved (SURFEX), or moves
             ``with_leaves`` along the nitrogen dilution law, so that an LAI increment lasts; the LAI background error
             should then be smaller (docs/parity.md).
-        chunk_cells: cells per Jacobian computation, to bound memory; all at once when null.
+        chunk_cells: cells per Jacobian computation, to bound memory; found from the free memory when null.
     """
 
     scheme: Literal["sekf", "smoother", "end_of_window", "ekf", "ensrf"] = "sekf"

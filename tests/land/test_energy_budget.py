@@ -107,6 +107,33 @@ def test_soil_surface_humidity() -> None:
     assert (frozen == 0.0).all()
 
 
+def test_leaves_almost_dry_have_no_steep_derivative_in_float32(example) -> None:
+    """The wet fraction shrinks to what the water allows: its derivative is 0 there and 1 where it does not shrink.
+
+    A demand found as the difference of two equal fluxes would be a rounding error here.
+    """
+    columns = 2000
+
+    def many(value):
+        if isinstance(value, tuple):
+            return type(value)(*map(many, value))
+        return value.float().expand(*value.shape[:-1], columns)
+
+    start, conditions, air = map(many, example)
+    air = air._replace(temperature=torch.linspace(280.0, 300.0, columns))
+    wet = torch.logspace(-9, -5, columns, dtype=torch.float32).flip(0).requires_grad_()
+    conditions = conditions._replace(available_interception=torch.full((columns,), 1e-10))
+    end = energy_substep(
+        start._replace(wet_fraction=wet), conditions, air, torch.tensor(10.0), torch.tensor(2.0),
+        substeps=1, time_step=300.0,
+    )  # fmt: skip
+    shrunk = end.wet_fraction < wet
+    assert 0 < shrunk.sum() < columns
+    (slope,) = torch.autograd.grad(end.wet_fraction.sum(), wet)
+    assert slope.min() > -1e-4
+    assert slope.max() < 1.0 + 1e-4
+
+
 def test_canopy_does_not_evaporate_more_than_it_holds(example) -> None:
     start, conditions, air = example
     plenty = run(start, conditions, air)
