@@ -20,7 +20,7 @@ from dalearn.errors import InputError
 LARGEST_STEP = 0.7  # of the logarithm of a scale: a factor of two
 PRIOR = 1.0  # information on the logarithm of every scale before any observation: a factor of e
 SUFFICIENT = 1e-4  # share of the promised gain that a step must bring (Armijo)
-HALVINGS = 6
+HALVINGS = 4
 DIFFERENCE = 0.03  # of the logarithm of a scale, for the Hessian
 
 Cycle = Callable[[], Iterable[DifferentiableWindow]]
