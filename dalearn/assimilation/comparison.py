@@ -18,6 +18,7 @@ from dalearn.operators import ObservationOperator
 from dalearn.tree import to
 
 BACKENDS_TO_COMPARE = ("finite_differences", "autograd")
+TIMED_CALLS = 3
 
 
 def compare_jacobians(
@@ -59,9 +60,10 @@ def compare_jacobians(
         H[backend] = jacobian(model, state, window).jacobian
     with torch.no_grad():
         integrate(model, grid, state, window)
-        forward = measure(lambda: integrate(model, grid, state, window), device)
+        forward = measure(lambda: integrate(model, grid, state, window), device, TIMED_CALLS)
     costs = {
-        backend: measure(partial(jacobian, model, state, window), device) for backend, jacobian in jacobians.items()
+        backend: measure(partial(jacobian, model, state, window), device, TIMED_CALLS)
+        for backend, jacobian in jacobians.items()
     }
 
     problem = (model, state, window, operators) if double else _in_float64(model, state, window, operators)

@@ -18,8 +18,16 @@ class Cost(NamedTuple):
     peak_memory_bytes: int
 
 
-def measure(function: Callable[[], object], device: torch.device) -> Cost:
-    """Wall time of one call and the rise of peak memory above what was held before it."""
+def measure(function: Callable[[], object], device: torch.device, repeats: int = 1) -> Cost:
+    """Wall time of a call and the rise of peak memory above what was held before it.
+
+    Of several calls the shortest time, since other programs only ever add to it, and the largest rise.
+    """
+    costs = [_measure_once(function, device) for _ in range(repeats)]
+    return Cost(min(cost.seconds for cost in costs), max(cost.peak_memory_bytes for cost in costs))
+
+
+def _measure_once(function: Callable[[], object], device: torch.device) -> Cost:
     before = _reset_peak(device)
     begin = time.perf_counter()
     function()

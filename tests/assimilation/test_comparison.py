@@ -1,6 +1,7 @@
 """Comparison of the Jacobian back ends."""
 
 import json
+import time
 
 import pytest
 import torch
@@ -78,3 +79,8 @@ def test_memory_is_the_rise_of_the_peak():
     assert cost.seconds > 0
     small = measure(lambda: torch.ones(8), torch.device("cpu"))
     assert small.peak_memory_bytes < 0.1 * size
+
+
+def test_of_several_calls_the_shortest_counts():
+    pauses = iter([0.2, 0.01, 0.1])
+    assert 0.01 <= measure(lambda: time.sleep(next(pauses)), torch.device("cpu"), 3).seconds < 0.1
