@@ -94,7 +94,7 @@ def tune(
         jacobian: back end.
         observed_share: share of the windows with an observation of SSM and of LAI.
         time_step: of the land model, s.
-        runs: at most so many runs of the cycle on the way; the Hessian takes one more for each scale.
+        runs: at most so many runs of the cycle on the way; the widths take one more.
         truncate_every: windows through which the gradient runs back; all when not given.
         checkpointed: keep the states between the model steps only: a fiftieth of the memory.
         seed: of weather, truth and observations.
@@ -146,10 +146,10 @@ def tune(
         observation=[FIRST_GUESS_R[operator.quantity] for operator in operators],
     )
     names = [f"B {name}" for name in CONTROL] + [f"R {operator.quantity}" for operator in operators]
-    with Progress("tuning", (runs + len(names)) * windows, "windows") as progress:
+    with Progress("tuning", (runs + 1) * windows, "windows") as progress:
 
-        def counted() -> Iterator[DifferentiableWindow]:
-            for window in cycle(scales):
+        def counted(tried: ErrorScales) -> Iterator[DifferentiableWindow]:
+            for window in cycle(tried):
                 progress.update()
                 yield window
 
