@@ -51,7 +51,6 @@ OPERATORS = ("wg2", "lai")
 FIRST_GUESS = {"LAI": 2.0, "WG2": 0.5, "WG3": 2.0, "WG4": 0.5, "WG6": 2.0}
 FIRST_GUESS_R = {"SSM": 2.0, "LAI": 0.5}
 KNOWN = 0.25  # largest width of the logarithm of a scale that the observations are said to constrain
-TOLERANCE = 0.5  # of the log-likelihood, which kinks of the land model make rough at the scale of 1
 DAY = np.timedelta64(1, "D")
 
 
@@ -94,7 +93,7 @@ def tune(
         jacobian: back end.
         observed_share: share of the windows with an observation of SSM and of LAI.
         time_step: of the land model, s.
-        runs: at most so many runs of the cycle on the way; the widths take one more.
+        runs: at most so many runs of the cycle on the way; the Hessian takes one more for each scale.
         truncate_every: windows through which the gradient runs back; all when not given.
         checkpointed: keep the states between the model steps only: a fiftieth of the memory.
         seed: of weather, truth and observations.
@@ -146,14 +145,14 @@ def tune(
         observation=[FIRST_GUESS_R[operator.quantity] for operator in operators],
     )
     names = [f"B {name}" for name in CONTROL] + [f"R {operator.quantity}" for operator in operators]
-    with Progress("tuning", (runs + 1) * windows, "windows") as progress:
+    with Progress("tuning", (runs + len(names)) * windows, "windows") as progress:
 
-        def counted(tried: ErrorScales) -> Iterator[DifferentiableWindow]:
-            for window in cycle(tried):
+        def counted() -> Iterator[DifferentiableWindow]:
+            for window in cycle(scales):
                 progress.update()
                 yield window
 
-        result = tune_errors(counted, scales, runs=runs, tolerance=TOLERANCE, on_step=_report(names, at_truth))
+        result = tune_errors(counted, scales, runs=runs, on_step=_report(names, at_truth))
     _write(output, names, result, observed, at_truth, time.monotonic() - began)
 
 

@@ -3,8 +3,7 @@
 The gradient is exact (reverse mode through the cycle).  The first metric is the expected information in the departures
 as they are; what the scales do to later departures, by way of the analyses, often tells B from R where S alone
 does not, and is learned from the gradients (the BFGS formula, Nocedal and Wright 2006, eq. 6.17).  In the end the
-spread of the gradient between the cells, which are independent, says how well each scale is known (Berndt, Hall, Hall
-and Hausman 1974): differences of gradients would see the kinks of the land model.
+Hessian, from differences of gradients, says how well each scale is known.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -21,9 +20,10 @@ from dalearn.errors import InputError
 LARGEST_STEP = 0.7  # of the logarithm of a scale: a factor of two
 PRIOR = 1.0  # information on the logarithm of every scale before any observation: a factor of e
 SUFFICIENT = 1e-4  # share of the promised gain that a step must bring (Armijo)
-HALVINGS = 4
+HALVINGS = 6
+DIFFERENCE = 0.03  # of the logarithm of a scale, for the Hessian
 
-Cycle = Callable[[ErrorScales], Iterable[DifferentiableWindow]]
+Cycle = Callable[[], Iterable[DifferentiableWindow]]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class TunedErrors:
         scales: (parameter,) multipliers, the control variables first, then the operators.
         width: (parameter,) standard deviation of the logarithm of each, given the observations and ``PRIOR``: near 1
             where the observations say nothing.
-        information: (parameter, parameter) on the logarithms, from the gradients of the cells.
+        information: (parameter, parameter), minus the Hessian of the log-likelihood.
         converged: whether another step promised less than the tolerance.
     """
 
@@ -66,9 +66,9 @@ def tune_errors(
     """Move ``scales`` to the maximum of the likelihood of ``cycle``.
 
     Args:
-        cycle: starts a ``differentiable_cycle`` with the given scales and with ``information``.
+        cycle: starts a ``differentiable_cycle`` with these scales and with ``information``.
         scales: common to all cells; changed in place.
-        runs: at most so many runs of the cycle on the way; the widths take one more.
+        runs: at most so many runs of the cycle on the way; the Hessian takes one more for each scale.
         tolerance: stop when a step promises less gain of log-likelihood.
         on_step: called after every run on the way.
 
@@ -104,7 +104,7 @@ def tune_errors(
         if found is None:
             _assign(scales, start)
             break
-    information = _spread_of_gradients(cycle, scales, best.cells)
+    information = _curvature(cycle, scales, best.gradient)
     width = torch.linalg.inv(information + PRIOR * torch.eye(len(information), dtype=information.dtype))
     return TunedErrors(tuple(steps), _logs(scales).exp(), width.diagonal().sqrt(), information, converged)
 
@@ -113,17 +113,13 @@ class _Evaluation(NamedTuple):
     value: float  # log-likelihood
     gradient: Tensor  # (parameter,)
     information: Tensor  # (parameter, parameter), that in the departures as they are
-    cells: int
 
 
 def _evaluate(cycle: Cycle, scales: ErrorScales) -> _Evaluation:
     total: list[Tensor] = []
-    cells = 0
 
     def collected() -> Iterator[DifferentiableWindow]:
-        nonlocal cells
-        for window in cycle(scales):
-            cells = len(window.log_likelihood)
+        for window in cycle():
             if window.information is not None:
                 total.append(window.information.sum(dim=-1))
             yield window
@@ -132,7 +128,9 @@ def _evaluate(cycle: Cycle, scales: ErrorScales) -> _Evaluation:
     loss = accumulate_gradient(collected())
     if not total:
         raise InputError("no observation in any window: nothing to tune the errors by")
-    return _Evaluation(-float(loss), -_gradient(scales).squeeze(-1), torch.stack(total).sum(dim=0), cells)
+    parts = (scales.log_background, scales.log_observation)
+    gradient = torch.cat([torch.zeros_like(part) if part.grad is None else part.grad for part in parts])
+    return _Evaluation(-float(loss), -gradient.squeeze(-1), torch.stack(total).sum(dim=0))
 
 
 def _updated_inverse(inverse: Tensor, step: Tensor, change: Tensor) -> Tensor:
@@ -144,31 +142,17 @@ def _updated_inverse(inverse: Tensor, step: Tensor, change: Tensor) -> Tensor:
     return projection @ inverse @ projection.T + torch.outer(step, step) / curvature
 
 
-def _spread_of_gradients(cycle: Cycle, scales: ErrorScales, cells: int) -> Tensor:
-    """Information on the common scales: the covariance of the gradients of the cells, times their number.
-
-    With fewer cells than scales some directions are left to the prior.
-    """
-    multipliers = _logs(scales).exp().tolist()
-    controls = len(scales.control)
-    of_cells = ErrorScales(
-        scales.control,
-        len(multipliers) - controls,
-        cell_count=cells,
-        background=multipliers[:controls],
-        observation=multipliers[controls:],
-        dtype=scales.log_background.dtype,
-    )
-    accumulate_gradient(cycle(of_cells))
-    gradients = _gradient(of_cells)
-    spread = gradients - gradients.mean(dim=1, keepdim=True)
-    return spread @ spread.T * (cells / max(cells - 1, 1))
-
-
-def _gradient(scales: ErrorScales) -> Tensor:
-    """(parameter, 1) or (parameter, cell)."""
-    parts = (scales.log_background, scales.log_observation)
-    return torch.cat([torch.zeros_like(part) if part.grad is None else part.grad for part in parts])
+def _curvature(cycle: Cycle, scales: ErrorScales, gradient: Tensor) -> Tensor:
+    """Minus the Hessian by one-sided differences of gradients, made symmetric; negative directions count as flat."""
+    start, rows = _logs(scales), []
+    for number in range(len(gradient)):
+        moved = start.clone()
+        moved[number] += DIFFERENCE
+        _assign(scales, moved)
+        rows.append((gradient - _evaluate(cycle, scales).gradient) / DIFFERENCE)
+    _assign(scales, start)
+    values, vectors = torch.linalg.eigh(0.5 * (torch.stack(rows) + torch.stack(rows).T))
+    return vectors @ torch.diag(values.clamp(min=0.0)) @ vectors.T
 
 
 def _logs(scales: ErrorScales) -> Tensor:
