@@ -10,7 +10,6 @@ from dalearn.assimilation.comparison import compare_jacobians
 from dalearn.assimilation.cycle import run_cycle
 from dalearn.assimilation.ensemble_settings import EnsembleSettings
 from dalearn.assimilation.forecast import integrate
-from dalearn.assimilation.jacobian import WindowJacobian
 from dalearn.assimilation.scheme import FilterState
 from dalearn.assimilation.settings import FilterSettings
 from dalearn.land.model import LandModel
@@ -109,15 +108,3 @@ def test_ensemble_and_restart(land):
     assert (w + ice <= porosity + 1e-9).all()
     again = run_cycle(land.model, land.grid, state, windows[1:], land.operators, observed[1:], settings)
     assert all(torch.equal(a, b) for (_, a), (_, b) in zip(named_tensors(again), named_tensors(end), strict=True))
-
-
-@pytest.mark.slow
-def test_compiled_derivatives_are_the_eager_ones_whatever_the_chunks(land):
-    compiled = LandModel(land.model.parameters, compiled=True)
-    eager = WindowJacobian(land.grid, land.operators, backend="autograd")(land.model, land.state, half_day(0))
-    whole = WindowJacobian(land.grid, land.operators, backend="autograd")(compiled, land.state, half_day(0))
-    parts = WindowJacobian(land.grid, land.operators, backend="autograd", chunk_cells=1)
-    assert eager.jacobian.abs().amax(dim=(1, 2)).min() > 1e-2
-    torch.testing.assert_close(whole.jacobian, eager.jacobian, rtol=1e-9, atol=1e-9)
-    # a resumed run may find other memory free and choose other chunks
-    assert torch.equal(parts(compiled, land.state, half_day(0)).jacobian, whole.jacobian)
