@@ -76,15 +76,12 @@ def _prepare() -> None:
 def _physics() -> str:
     """A digest of the equations: of everything that decides what a block computes, apart from its options."""
     folder = Path(__file__).parent
-    files = [
-        *sorted(folder.glob("*.py")),
-        *sorted((folder.parent / "kernels").glob("*")),
-        folder.parent / "constants.py",
-    ]
+    kernels = folder.parent / "kernels"
     digest = hashlib.sha256(torch.__version__.encode())
-    for file in files:
-        if file.is_file():
-            digest.update(file.read_bytes())
+    for file in sorted(
+        [*folder.glob("*.py"), *kernels.glob("*.py"), *kernels.glob("*.h"), *folder.parent.glob("*.py")]
+    ):
+        digest.update(file.read_bytes())
     return digest.hexdigest()
 
 

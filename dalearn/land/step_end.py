@@ -1,4 +1,4 @@
-"""The end of a land model step: growth, respiration, the new state and the fluxes (isba_physics.md 1.6, steps 8 and 9)."""
+"""The end of a land model step: growth, respiration, state and fluxes (isba_physics.md 1.6, steps 8 and 9)."""
 
 import torch
 
