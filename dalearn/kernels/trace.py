@@ -87,11 +87,13 @@ class _Interpreter:
         name = node.target._schema.name.removeprefix("aten::")  # type: ignore[union-attr]
         if name.endswith("_") and len(node.all_input_nodes[0].users) > 1:
             raise KernelError(f"{name} changes a tensor that is used again")
-        method = getattr(self, f"do_{name.rstrip('_')}", None)
-        operation = _ELEMENTWISE.get(name.rstrip("_"))
-        if method is None and operation is None:
+        plain = name.rstrip("_")
+        if method := getattr(self, f"do_{plain}", None):
+            result = method(*arguments, **keywords)
+        elif operation := _ELEMENTWISE.get(plain):
+            result = self.elementwise(operation, *arguments)
+        else:
             raise KernelError(f"operation {name} is not known to kernels")
-        result = method(*arguments, **keywords) if method is not None else self.elementwise(operation, *arguments)
         example = node.meta.get("val", node.meta.get("tensor_meta"))
         if isinstance(result, Rows) and isinstance(example, Tensor) and example.dtype.is_floating_point:
             result = self.floating(result)
@@ -223,7 +225,7 @@ class _Interpreter:
         return result
 
     def do_flip(self, part: Rows, axes: Sequence[int]) -> Rows:
-        return part._replace(values=np.flip(part.values, [self._axis(part, axis) for axis in axes]))
+        return part._replace(values=np.flip(part.values, tuple(self._axis(part, axis) for axis in axes)))
 
     # made from nothing
 
