@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, fx
+from torch._decomp import core_aten_decompositions
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from dalearn.kernels.expressions import Expressions, Value
@@ -51,7 +52,7 @@ def trace(function: Callable[..., Sequence[Tensor]], examples: Sequence[Tensor])
     # a number of columns that no number of rows equals tells the axes apart
     columns = 1 + max(1000, *(example.shape[0] for example in examples))
     inputs = [torch.full((example.shape[0], columns), 0.5, dtype=example.dtype) for example in examples]
-    graph = make_fx(function)(*inputs).graph
+    graph = make_fx(function, decomposition_table=_decompositions())(*inputs).graph
     expressions = Expressions()
     found: dict[fx.Node, Any] = {}
     tensors = iter(range(len(inputs)))
@@ -74,6 +75,12 @@ def trace(function: Callable[..., Sequence[Tensor]], examples: Sequence[Tensor])
     return Formulas(expressions, sizes, tuple(tuple(interpreter.floating(rows).values.tolist()) for rows in outputs))
 
 
+def _decompositions() -> dict[Any, Callable[..., Any]]:
+    """How the tracer takes apart what the interpreter does not know as a whole."""
+    table = core_aten_decompositions()
+    return {operation: how for operation, how in table.items() if not _Interpreter.knows(operation)}
+
+
 class _Interpreter:
     """Operations of the trace on rows."""
 
@@ -81,16 +88,20 @@ class _Interpreter:
         self.expressions = expressions
         self.columns = columns
 
+    @classmethod
+    def knows(cls, operation: Any) -> bool:
+        name = _plain_name(operation)
+        return name in _ELEMENTWISE or hasattr(cls, f"do_{name}")
+
     def run(self, node: fx.Node, arguments: Any, keywords: Any) -> Any:
         if node.target.__module__ == "_operator":  # type: ignore[union-attr]
             return arguments[0][arguments[1]]
-        name = node.target._schema.name.removeprefix("aten::")  # type: ignore[union-attr]
-        if name.endswith("_") and len(node.all_input_nodes[0].users) > 1:
+        name = _plain_name(node.target)
+        if node.target._schema.is_mutable and len(node.all_input_nodes[0].users) > 1:  # type: ignore[union-attr]
             raise KernelError(f"{name} changes a tensor that is used again")
-        plain = name.rstrip("_")
-        if method := getattr(self, f"do_{plain}", None):
+        if method := getattr(self, f"do_{name}", None):
             result = method(*arguments, **keywords)
-        elif operation := _ELEMENTWISE.get(plain):
+        elif operation := _ELEMENTWISE.get(name):
             result = self.elementwise(operation, *arguments)
         else:
             raise KernelError(f"operation {name} is not known to kernels")
@@ -328,6 +339,11 @@ class _Interpreter:
         return self.elementwise(_power, base, exponent)
 
 
+def _plain_name(operation: Any) -> str:
+    """The name of an operation, the same for one that works in place."""
+    return str(operation._schema.name).removeprefix("aten::").rstrip("_")
+
+
 def _number(e: Expressions, value: Value) -> Value:
     return e.apply("choose", value, e.constant(1.0), e.constant(0.0)) if e.is_truth(value) else value
 
@@ -416,6 +432,8 @@ _ELEMENTWISE: dict[str, Callable[..., Value]] = {
     "log10": _scaled_after("logarithm", 1.0 / math.log(10.0)),
     "sin": _applied("sine"),
     "cos": _applied("cosine"),
+    "atan": _applied("arctangent"),
+    "deg2rad": lambda e, x: e.apply("multiply", x, e.constant(math.pi / 180.0)),
     "tanh": _tangent,
     "sigmoid": _sigmoid,
     "sign": _sign,

@@ -4,6 +4,7 @@
 // compiler do the arithmetic.  Exponential, logarithm, sine and cosine are their series after the usual reductions of
 // the argument, within two units in the last place.  Numbers below the smallest normal one count as zero in the logarithm.
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #if defined(__AVX__) || defined(__SSE2__)
@@ -164,4 +165,11 @@ INLINE Vector cosine(Vector x) {
   const Circle a = circle(x);
   const Vector y = (a.quarter & 1) != 0 ? a.sine : a.cosine;
   return ((a.quarter + 1) & 2) != 0 ? -y : y;
+}
+
+// rarely needed, so one by one
+INLINE Vector arctangent(Vector x) {
+  Vector y;
+  for (int i = 0; i < WIDTH; ++i) y[i] = std::atan(x[i]);
+  return y;
 }

@@ -34,6 +34,7 @@ def kernel(function, *tensors: Tensor, rows: tuple[int, ...] = (1,), name=None):
         (torch.log, 0.5, 2.0, 1.5),
         (torch.sin, -10.0, 10.0, None),
         (torch.cos, -10.0, 10.0, None),
+        (torch.atan, -10.0, 10.0, 1.5),
         (torch.tanh, -4.0, 4.0, 6.0),
         (torch.sqrt, 0.0, 1e6, 1.0),
         (lambda x: x**3, -4.0, 4.0, 3.0),
