@@ -53,10 +53,16 @@ class Blocks(NamedTuple):
 
 def _functions(options: LandOptions, water_layers: int) -> tuple[Callable[..., Any], ...]:
     """The blocks in the order of ``Blocks``."""
-    blocks = (begin_step, run_snow, run_energy_substep, begin_water)
-    water = partial(run_water_substep, options=options, water_layers=water_layers)
-    growth = partial(grow, options=options)
-    return (*(partial(block, options=options) for block in blocks), water, growth, partial(end_step, options=options))
+    layers = {"options": options, "water_layers": water_layers}
+    return (
+        partial(begin_step, options=options),
+        partial(run_snow, options=options),
+        partial(run_energy_substep, options=options),
+        partial(begin_water, **layers),
+        partial(run_water_substep, **layers),
+        partial(grow, options=options),
+        partial(end_step, options=options),
+    )
 
 
 @cache
