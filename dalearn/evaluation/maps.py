@@ -21,13 +21,14 @@ from dalearn.evaluation.cells import Cells
 from dalearn.evaluation.style import DIVERGING, SEQUENTIAL, lay_out, styled
 
 MINIMUM_MAP_CELLS = 6
+_MANY = 20
 
 
 @dataclass(frozen=True)
 class MapPanel:
     """One map: ``values`` (cell,), NaN = no value; ``label`` of the colour bar with units; ``diverging`` centres
     the colours at 0, blue below and red above, or the other way round with ``reverse``; ``limit`` fixes the largest
-    magnitude of the colours, so that panels can be compared."""
+    magnitude of diverging colours, ``span`` both ends of the others, so that panels and figures can be compared."""
 
     title: str
     values: np.ndarray
@@ -35,6 +36,16 @@ class MapPanel:
     diverging: bool = False
     reverse: bool = False
     limit: float | None = None
+    span: tuple[float, float] | None = None
+
+
+def shared_span(fields: Sequence[np.ndarray]) -> tuple[float, float] | None:
+    """Lowest and highest colour of several maps of one quantity: 2 % of all their values may lie beyond each end."""
+    known = np.concatenate([values[np.isfinite(values)] for values in fields] or [np.empty(0)])
+    if not known.size:
+        return None
+    low, high = np.quantile(known, [0.02, 0.98]) if known.size > _MANY else (known.min(), known.max())
+    return float(low), float(high)
 
 
 def maps_make_sense(cells: Cells) -> bool:
@@ -111,7 +122,7 @@ def _colours(panel: MapPanel) -> tuple[Normalize, str, str]:
     known = panel.values[np.isfinite(panel.values)]
     if not known.size:
         known = np.zeros(1)
-    low, high = np.quantile(known, [0.02, 0.98]) if known.size > 20 else (known.min(), known.max())
+    low, high = panel.span or shared_span([known]) or (0.0, 0.0)
     if panel.diverging:
         high = panel.limit or max(abs(low), abs(high), 1e-9)
         low = -high

@@ -14,6 +14,7 @@ from dalearn.evaluation.evaluate import evaluate_run
 from dalearn.evaluation.page import EvaluationSettings
 from dalearn.experiments.equivalents import load_equivalents
 from dalearn.experiments.jacobian import combine, compare_window
+from dalearn.experiments.neutralised import neutralise
 from dalearn.experiments.observations import read_configured, read_rescaled
 from dalearn.experiments.open_loop import state_path
 from dalearn.experiments.open_loop_data import OpenLoopData
@@ -48,6 +49,8 @@ def run_evaluation(setup: Setup, directory: RunDirectory) -> list[Path]:
         observations=_satellite(setup, directory),
         in_situ=read_configured(setup, section.in_situ) if section.in_situ is not None else None,
         operator_scores=pd.read_csv(scores) if setup.config.training is not None else None,
+        neutralised=neutralise(setup, directory),
+        wetness=_wetness(setup),
         jacobian_comparison=comparison,
         warnings=warnings,
         title=setup.config.name,
@@ -75,6 +78,15 @@ def _satellite(setup: Setup, directory: RunDirectory) -> list[Observations]:
         if observation.name != config.evaluation.in_situ and observation.layout != "in_situ_case":
             chosen.setdefault(observation.quantity, observation.name)
     return [read_rescaled(setup, name, open_loop) for name in chosen.values()]
+
+
+def _wetness(setup: Setup) -> Observations | None:
+    """Satellite soil moisture before any rescaling to the model."""
+    for observation in setup.config.observations:
+        in_situ = observation.name == setup.config.evaluation.in_situ or observation.layout == "in_situ_case"
+        if observation.quantity == "SSM" and not in_situ:
+            return read_configured(setup, observation.name)
+    return None
 
 
 def _compare_jacobians(setup: Setup, directory: RunDirectory) -> dict[str, Any]:

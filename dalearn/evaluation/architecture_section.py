@@ -1,0 +1,34 @@
+"""The place in the report of the architecture study (Figure 2 of Corchia et al. 2023) and of the operator comparison.
+
+Both come from programs that train many operators and leave a table and a figure in the run directory.
+"""
+
+import pandas as pd
+from pandas.errors import EmptyDataError, ParserError
+
+from dalearn.errors import InputError
+from dalearn.evaluation.page import Page
+
+NAME = "architecture_study"
+
+
+def add_architectures(page: Page) -> None:
+    """Show ``tables/architecture_study.csv`` and ``figures/architecture_study.png`` where they are, else say so."""
+    table = page.directory / "tables" / f"{NAME}.csv"
+    figure = page.directory / "figures" / f"{NAME}.png"
+    page.report.subsection("Architectures")
+    caption = "Corchia et al. (2023), Figure 2: architectures of the network, RMSD over the cells."
+    if not table.exists() and not figure.exists():
+        page.absent(
+            f"Architecture study (Figure 2): neither tables/{NAME}.csv nor figures/{NAME}.png is in the run directory."
+        )
+    if table.exists():
+        try:
+            frame = pd.read_csv(table)
+        except (EmptyDataError, ParserError, UnicodeDecodeError) as error:
+            raise InputError(f"{table}: not a table ({error}); delete it or make it again") from error
+        page.tables[NAME] = table
+        page.report.table(frame, caption)
+    if figure.exists():
+        page.figures[NAME] = figure
+        page.report.figure(figure, caption)
