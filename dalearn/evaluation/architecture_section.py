@@ -1,6 +1,6 @@
-"""The place in the report of the architecture study (Figure 2 of Corchia et al. 2023) and of the operator comparison.
+"""The place in the report of the architecture study (Figure 2 of Corchia et al. 2023).
 
-Both come from programs that train many operators and leave a table and a figure in the run directory.
+It comes from a program that trains many operators and leaves a table and a figure in the run directory.
 """
 
 import pandas as pd
@@ -13,15 +13,13 @@ NAME = "architecture_study"
 
 
 def add_architectures(page: Page) -> None:
-    """Show ``tables/architecture_study.csv`` and ``figures/architecture_study.png`` where they are, else say so."""
+    """Show ``tables/architecture_study.csv`` and ``figures/architecture_study.png`` where they are."""
     table = page.directory / "tables" / f"{NAME}.csv"
     figure = page.directory / "figures" / f"{NAME}.png"
-    page.report.subsection("Architectures")
-    caption = "Corchia et al. (2023), Figure 2: architectures of the network, RMSD over the cells."
     if not table.exists() and not figure.exists():
-        page.absent(
-            f"Architecture study (Figure 2): neither tables/{NAME}.csv nor figures/{NAME}.png is in the run directory."
-        )
+        return
+    page.report.subsection("Architectures")
+    caption = "As in Corchia et al. (2023), Figure 2: architectures of the network, RMSD over the cells."
     if table.exists():
         try:
             frame = pd.read_csv(table)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from dalearn.evaluation.architecture_section import add_architectures
 from dalearn.evaluation.cells import Cells
 from dalearn.evaluation.compare import (
     ROOT_ZONE,
@@ -17,15 +16,23 @@ from dalearn.evaluation.compare import (
     compare_with_wetness,
 )
 from dalearn.evaluation.comparison import Comparison
+from dalearn.evaluation.domain import Domain
 from dalearn.evaluation.filter_section import add_filter
 from dalearn.evaluation.maps import shared_span
 from dalearn.evaluation.matching import ObservationSeries
-from dalearn.evaluation.neutralised import NeutralisedTest, add_neutralised
+from dalearn.evaluation.neutralised import NeutralisedTest
 from dalearn.evaluation.operator_section import add_operators, cell_rmsd
 from dalearn.evaluation.operator_test import OperatorTest, read_losses, read_operator_test
 from dalearn.evaluation.page import EvaluationSettings, Page
 from dalearn.evaluation.panels import rmsd_by_run
-from dalearn.evaluation.paper_section import Evidence, add_findings, add_items, add_settings, add_statements
+from dalearn.evaluation.paper_section import (
+    Evidence,
+    add_experiments,
+    add_findings,
+    add_items,
+    add_statements,
+    add_training,
+)
 from dalearn.evaluation.report import Report
 from dalearn.evaluation.roles import find_roles
 from dalearn.evaluation.run_data import RunData, open_run
@@ -70,6 +77,7 @@ def evaluate_run(
     operator_scores: pd.DataFrame | None = None,
     neutralised: Sequence[NeutralisedTest] = (),
     wetness: ObservationSeries | None = None,
+    domain: Domain | None = None,
     jacobian_comparison: Mapping[str, Any] | None = None,
     warnings: Sequence[str] = (),
     title: str = "",
@@ -89,6 +97,7 @@ def evaluate_run(
         operator_scores: table of operators made by training, to be shown instead of the one made here.
         neutralised: predictions of the trained operator with its predictors held at their means, by period.
         wetness: satellite soil moisture before it is rescaled to the model; by default that of ``observations``.
+        domain: altitude and land cover of the cells, to be mapped.
         jacobian_comparison: what ``dalearn jacobian --json`` prints.
         warnings: sentences for the last section, such as operators leaving their training range.
 
@@ -108,20 +117,21 @@ def evaluate_run(
         }
         _set_spans(page, compared, operator_test)
         add_what_was_run(page, run)
-        add_settings(page)
+        add_experiments(page, domain)
         add_open_loop(page, run)
         add_operators(page, operator_test, operator_scores, *read_losses(directory / TRAINING_FILE))
-        add_neutralised(page, neutralised)
-        add_architectures(page)
+        if operator_test is not None:
+            add_training(page, neutralised)
         add_observations(page, [*observations, *([in_situ] if in_situ else [])])
         add_filter(page, run, QUANTITIES)
         evidence = _add_scores(page, run, compared, in_situ, wetness or by_quantity.get("SSM"))
         floor = error_of_cells(by_quantity["sigma0"], cells.count) if "sigma0" in by_quantity else None
         of_sigma0 = operator_test if operator_test is not None and operator_test.quantity == "sigma0" else None
         evidence = replace(evidence, operator_test=of_sigma0, neutralised=neutralised, floor=floor)
-    add_statements(page, evidence)
-    add_findings(page, evidence)
-    add_items(page, evidence)
+    if evidence.concerns_backscatter:
+        add_statements(page, evidence)
+        add_findings(page, evidence)
+        add_items(page, evidence)
     add_jacobian_comparison(page, jacobian_comparison)
     add_warnings(page, warnings)
     page.summarise()

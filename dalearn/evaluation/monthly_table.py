@@ -46,6 +46,18 @@ def monthly_table(monthly: Mapping[str, MonthlyCorrelation], settings: ScoreSett
     return frame.astype({"months degraded": "Int64"}) if "months degraded" in frame else frame
 
 
+def months_side_by_side(table: pd.DataFrame) -> pd.DataFrame:
+    """One row per calendar month of a ``monthly_table``: the medians of all runs, then their differences."""
+    runs = list(dict.fromkeys(table["run"]))
+    parts = {run: table[table["run"] == run].set_index("month") for run in runs}
+    columns = {"number": parts[OPEN_LOOP]["number"]} | {f"{run} median R": parts[run]["median R"] for run in runs}
+    for run in runs:
+        if run != OPEN_LOOP and MEDIAN_DIFFERENCE in table:
+            for end in ("", " low", " high"):
+                columns[f"{run} difference{end}"] = parts[run][f"{MEDIAN_DIFFERENCE}{end}"]
+    return pd.DataFrame(columns).reset_index()
+
+
 def calendar_month(monthly: MonthlyCorrelation) -> np.ndarray:
     """0 for January ... 11 for December, (month,)."""
     return (monthly.month - monthly.month.astype("datetime64[Y]")).astype(int)

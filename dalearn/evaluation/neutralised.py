@@ -21,7 +21,8 @@ from dalearn.evaluation.style import quantity_label, with_units
 from dalearn.evaluation.table_parts import ScoreSettings, identity_columns, known_mean, with_interval
 
 ALL = "all predictors"
-_PLAIN_NAMES = {"WG2": "surface soil moisture", "TG2": "surface soil temperature", "LAI": "leaf area index"}
+# In the order of the panels of the paper.
+_PLAIN_NAMES = {"WG2": "surface soil moisture", "LAI": "leaf area index", "TG2": "surface soil temperature"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class NeutralisedTest:
 
     @property
     def predictors(self) -> list[str]:
-        return [name for name in self.predictions if name != ALL]
+        """The neutralised predictors, those of the paper first and in its order."""
+        return sorted((name for name in self.predictions if name != ALL), key=_place_in_paper)
 
 
 def increase_of_rmsd(test: NeutralisedTest, minimum_count: int) -> dict[str, np.ndarray]:
@@ -86,18 +88,15 @@ def cell_table(test: NeutralisedTest, cells: Cells, minimum_count: int) -> pd.Da
 
 
 def add_neutralised(page: Page, tests: Sequence[NeutralisedTest]) -> None:
-    """Tables, and maps of the last period of ``tests``; a sentence where there are none."""
+    """Tables, and maps of the last period of ``tests``."""
     page.report.subsection("Predictors neutralised one at a time")
-    if not tests:
-        page.absent("Predictions with neutralised predictors: no trained operator with its predictors is there.")
-        return
     settings = page.settings.scores
     level = f"{100 * settings.level:.0f} %"
     page.table(
         "neutralised_predictors",
         pd.concat([sensitivity_table(test, page.cells, settings) for test in tests], ignore_index=True),
-        "Corchia et al. (2023), Figure 3 as numbers: RMSD when one predictor is held at its mean minus RMSD with all "
-        f"predictors, means over the cells, with {level} block-bootstrap intervals. Positive: the predictor carries "
+        "As in Corchia et al. (2023), Figure 3 as numbers: RMSD when one predictor is held at its mean minus RMSD "
+        f"with all predictors, means over the cells, with {level} block-bootstrap intervals. Positive: the predictor carries "
         "information. The trained operator is used as it is, the mean is that of the training samples of the cell.",
     )
     frames = [cell_table(test, page.cells, settings.minimum_count) for test in tests]
@@ -105,8 +104,8 @@ def add_neutralised(page: Page, tests: Sequence[NeutralisedTest]) -> None:
     test = tests[-1]
     if maps_make_sense(page.cells):
         caption = (
-            f"Corchia et al. (2023), Figure 3, {test.period} period: increase of the RMSD of {test.quantity} when one "
-            "predictor is held at its mean, on the same colours. Its caption names both periods; the table has both."
+            f"As in Corchia et al. (2023), Figure 3, {test.period} period: increase of the RMSD of {test.quantity} when "
+            "one predictor is held at its mean, on the same colours. Its caption names both periods; the table has both."
         )
         figure = draw_maps(sensitivity_panels(test, settings.minimum_count), page.cells)
         page.figure(f"neutralised_{test.quantity}", figure, caption)
@@ -123,6 +122,10 @@ def sensitivity_panels(test: NeutralisedTest, minimum_count: int) -> list[MapPan
         )
         for letter, (name, values) in zip("abcdefgh", increase.items(), strict=False)
     ]
+
+
+def _place_in_paper(name: str) -> int:
+    return list(_PLAIN_NAMES).index(name) if name in _PLAIN_NAMES else len(_PLAIN_NAMES)
 
 
 def _scores(test: NeutralisedTest, minimum_count: int) -> dict[str, Scores]:

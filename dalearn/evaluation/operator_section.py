@@ -53,8 +53,8 @@ def add_operators(
                 ],
                 page.cells,
             ),
-            f"Corchia et al. (2023), Figure 4: RMSD of the {main} predictions of {test.quantity} against observations, "
-            "test period. Hatched: not in the run. Triangles: stations.",
+            f"As in Corchia et al. (2023), Figure 4: RMSD of the {main} predictions of {test.quantity} against "
+            "observations, test period. Hatched: not in the run. Triangles: stations.",
         )
     else:
         title = f"{symbol} operators, test period"

@@ -7,10 +7,13 @@ import numpy as np
 import pandas as pd
 
 from dalearn.evaluation import findings as found
+from dalearn.evaluation.architecture_section import add_architectures
 from dalearn.evaluation.cells import Cells
 from dalearn.evaluation.comparison import OPEN_LOOP, Comparison
+from dalearn.evaluation.domain import Domain, domain_panels
 from dalearn.evaluation.findings import Finding
-from dalearn.evaluation.neutralised import NeutralisedTest
+from dalearn.evaluation.maps import draw_maps, maps_make_sense
+from dalearn.evaluation.neutralised import NeutralisedTest, add_neutralised
 from dalearn.evaluation.operator_test import OperatorTest
 from dalearn.evaluation.page import Page
 from dalearn.evaluation.published import beside_published
@@ -52,20 +55,35 @@ class Evidence:
     neutralised: Sequence[NeutralisedTest] = ()
     floor: np.ndarray | None = None
 
+    @property
+    def concerns_backscatter(self) -> bool:
+        """Whether the run has anything of the paper in it: sigma0, observed, predicted or assimilated."""
+        return bool(self.roles.radar) or "sigma0" in self.observed or self.operator_test is not None
 
-def add_settings(page: Page) -> None:
-    """Tables 1 and 2, or a sentence saying what they need."""
-    for name, table, caption in (
-        ("experiments", experiment_table(page.directory / "config.yaml"), f"As in {PAPER}, Table 1: experiments."),
-        (
-            "hyperparameters", hyperparameter_table(page.directory / "operator.nc"),
-            f"As in {PAPER}, Table 2: hyper-parameters of the observation operator.",
-        ),
-    ):  # fmt: skip
-        if isinstance(table, str):
-            page.absent(table)
-        else:
-            page.table(name, table, caption)
+
+def add_experiments(page: Page, domain: Domain | None) -> None:
+    """Table 1, from the configuration, and Figure 1 where the land cover is given."""
+    configuration = page.directory / "config.yaml"
+    if configuration.exists():
+        page.table("experiments", experiment_table(configuration), f"As in {PAPER}, Table 1: experiments.")
+    if domain is not None and maps_make_sense(page.cells):
+        caption = f"As in {PAPER}, Figure 1: altitude, and fractions of the cell by vegetation. Triangles: stations."
+        page.figure("domain", draw_maps(domain_panels(domain), page.cells, columns=3), caption)
+
+
+def add_training(page: Page, neutralised: Sequence[NeutralisedTest]) -> None:
+    """Table 2 and Figures 2 and 3; a sentence for what a trained operator should have left and did not."""
+    operator = page.directory / "operator.nc"
+    if operator.exists():
+        caption = f"As in {PAPER}, Table 2: hyper-parameters of the observation operator."
+        page.table("hyperparameters", hyperparameter_table(operator), caption)
+    else:
+        page.absent("operator.nc is not there: the hyper-parameters of the operator are not known.")
+    if neutralised:
+        add_neutralised(page, neutralised)
+    else:
+        page.absent("Predictions with neutralised predictors were not given.")
+    add_architectures(page)
 
 
 def add_statements(page: Page, evidence: Evidence) -> None:
@@ -75,8 +93,8 @@ def add_statements(page: Page, evidence: Evidence) -> None:
         page.table(
             "LAI_truth_stations",
             truth_station_table(evidence.truth, evidence.roles, page.cells, page.settings.scores),
-            "LAI against the truth of the twin at the stations, from west to east: RMSD (m2 m-2) of the whole test "
-            "period and of June to August, and differences with their intervals.",
+            "LAI against the truth of the twin at the stations, from west to east: RMSD of the whole test period and "
+            "of June to August, and differences from the open loop with their intervals.",
         )
     statements = collect_statements(evidence, page.cells, page.settings.scores)
     if not statements:
@@ -172,10 +190,10 @@ def truth_station_table(truth: Comparison, roles: Roles, cells: Cells, settings:
         common = comparison.common
         for run in (OPEN_LOOP, *experiments):
             score = compute_scores(common.runs[run], common.observed, settings.minimum_count)
-            frame[f"{run} RMSD{season}"] = score.rmsd[stations]
+            frame[f"{run} RMSD{season} ({truth.units})"] = score.rmsd[stations]
         for run in experiments:
             value, low, high = (values[stations] for values in rmsd_differences(comparison, run, OPEN_LOOP, settings))
-            name = f"{run} difference{season}"
+            name = f"{run} difference{season} ({truth.units})"
             frame = frame.assign(**{name: value, f"{name} low": low, f"{name} high": high})
     return frame
 

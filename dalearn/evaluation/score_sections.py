@@ -10,7 +10,7 @@ from dalearn.evaluation.comparison import OPEN_LOOP, Comparison, forecast_label
 from dalearn.evaluation.filter_tables import read_departures
 from dalearn.evaluation.key_numbers import key_rows
 from dalearn.evaluation.maps import draw_maps, maps_make_sense
-from dalearn.evaluation.monthly_table import monthly_table
+from dalearn.evaluation.monthly_table import monthly_table, months_side_by_side
 from dalearn.evaluation.page import Page
 from dalearn.evaluation.panels import (
     correlation_panels,
@@ -87,7 +87,7 @@ def add_wetness_scores(page: Page, comparison: Comparison) -> None:
     if comparison.experiments and maps_make_sense(cells):
         figure = draw_maps(correlation_panels(comparison, settings.minimum_count), cells)
         caption = (
-            f"{PAPER}, Figure 8: R with satellite soil moisture, analysis − open loop (blue = closer to the "
+            f"As in {PAPER}, Figure 8: R with satellite soil moisture, analysis − open loop (blue = closer to the "
             "observations)."
         )
         page.figure("SSM_correlation_difference", figure, caption)
@@ -173,16 +173,19 @@ def add_in_situ_scores(page: Page, comparison: Comparison) -> pd.DataFrame | Non
     places = f"{len(rows)} stations" if len(rows) > 1 else page.cells.label(rows[0])
     figure = draw_monthly_correlation(monthly, f"Monthly R with in situ surface soil moisture, {places}")
     caption = (
-        f"{PAPER}, Figure 9: R within each month over stations and years, boxes at the quartiles, whiskers at minimum "
-        "and maximum; number of values in brackets."
+        f"As in {PAPER}, Figure 9: R within each month over stations and years, boxes at the quartiles, whiskers at "
+        "minimum and maximum; number of values in brackets."
     )
     page.figure("SSM_in_situ_monthly", figure, caption)
     table = monthly_table(monthly, settings)
     page.table(
-        "SSM_in_situ_monthly", table,
-        f"{PAPER}, Figure 9 as numbers. Differences are from the open loop, of the medians and pair by pair, with "
+        "SSM_in_situ_monthly", table, f"As in {PAPER}, Figure 9: quartiles and differences by month.", show=False
+    )
+    page.report.table(
+        months_side_by_side(table),
+        "Median R of each month over stations and years, and the difference of the medians from the open loop with "
         f"{100 * settings.level:.0f} % intervals from drawing stations and years.",
-    )  # fmt: skip
+    )
     return table
 
 

@@ -20,22 +20,22 @@ _PUBLISHED = {
 }
 
 
-def experiment_table(configuration: Path) -> pd.DataFrame | str:
+def experiment_table(configuration: Path) -> pd.DataFrame:
     """Table 1: period, assimilated observations, model equivalents, control variables and forcing of every run.
 
-    ``configuration`` is the config.yaml of a run directory; a sentence where it is not there.
+    ``configuration`` is the config.yaml of a run directory.
     """
-    if not configuration.exists():
-        return "config.yaml is not there: the experiments cannot be listed."
     config = yaml.safe_load(configuration.read_text())
     forcing = _forcing(config)
-    open_loop = config["open_loop"]
-    rows = [
-        {
-            "experiment": "OL", "period": _period(open_loop), "assimilated observations": "none",
-            "model equivalent": "", "control variables": "", "filter": "", "atmospheric forcing": forcing,
-        }
-    ]  # fmt: skip
+    open_loop = config.get("open_loop")
+    rows = []
+    if open_loop:
+        rows.append(
+            {
+                "experiment": "OL", "period": _period(open_loop), "assimilated observations": "none",
+                "model equivalent": "", "control variables": "", "filter": "", "atmospheric forcing": forcing,
+            }
+        )  # fmt: skip
     assimilation = config.get("assimilation")
     training = config.get("training")
     sections = {section["name"]: section for section in config.get("observations") or []}
@@ -55,17 +55,12 @@ def experiment_table(configuration: Path) -> pd.DataFrame | str:
     return pd.DataFrame(rows)
 
 
-def hyperparameter_table(operator: Path) -> pd.DataFrame | str:
-    """Table 2: hyper-parameters of the operator stored in ``operator`` beside those of the paper.
-
-    A sentence where the file is not there.
-    """
-    if not operator.exists():
-        return "operator.nc is not there: no operator was trained, so there are no hyper-parameters."
+def hyperparameter_table(operator: Path) -> pd.DataFrame:
+    """Table 2: hyper-parameters of the operator stored in ``operator`` beside those of the paper."""
     with xr.open_dataset(operator) as dataset:
         attributes = dict(dataset.attrs)
         predictors = ", ".join(str(name) for name in dataset["predictor"].values) if "predictor" in dataset else ""
-        z_scores = any("normalisation" in str(name) for name in dataset.variables)
+        z_scores = "predictor_mean" in dataset and "predictor_std" in dataset
         trained = int(np.asarray(dataset["trained"].values).sum()) if "trained" in dataset else None
     options, settings = _stored(attributes, "operator_options"), _stored(attributes, "training_settings")
     here = {

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 import torch
 
 from dalearn.evaluation.cells import Cells, dominant_class
+from dalearn.evaluation.domain import Domain
 from dalearn.evaluation.evaluate import evaluate_run
 from dalearn.evaluation.page import EvaluationSettings
 from dalearn.experiments.equivalents import load_equivalents
@@ -26,6 +28,14 @@ from dalearn.files import write_text
 from dalearn.land.model import LandModel
 from dalearn.land.vegetation import VEGETATION_TYPES
 from dalearn.observations.observations import Observations
+
+LAND_COVERS = {
+    "C3 crops": ("C3",),
+    "C4 crops": ("C4", "IRR"),
+    "grassland": ("GRAS", "TROG", "BOGR", "PARK"),
+    "coniferous trees": ("BONE", "TENE", "BOND"),
+    "broadleaf trees": ("TEBD", "TRBE", "TRBD", "TEBE", "BOBD"),
+}
 
 logger = logging.getLogger("dalearn")
 
@@ -51,6 +61,7 @@ def run_evaluation(setup: Setup, directory: RunDirectory) -> list[Path]:
         operator_scores=pd.read_csv(scores) if setup.config.training is not None else None,
         neutralised=neutralise(setup, directory),
         wetness=_wetness(setup),
+        domain=_domain(setup),
         jacobian_comparison=comparison,
         warnings=warnings,
         title=setup.config.name,
@@ -78,6 +89,16 @@ def _satellite(setup: Setup, directory: RunDirectory) -> list[Observations]:
         if observation.name != config.evaluation.in_situ and observation.layout != "in_situ_case":
             chosen.setdefault(observation.quantity, observation.name)
     return [read_rescaled(setup, name, open_loop) for name in chosen.values()]
+
+
+def _domain(setup: Setup) -> Domain:
+    """Altitude and the land covers of Figure 1 of Corchia et al. (2023)."""
+    fraction = np.nan_to_num(setup.surface.fraction)
+
+    def share(names: Sequence[str]) -> np.ndarray:
+        return np.asarray(fraction[:, [VEGETATION_TYPES.index(name) for name in names]].sum(axis=1))
+
+    return Domain(setup.surface.altitude, {label: share(names) for label, names in LAND_COVERS.items()})
 
 
 def _wetness(setup: Setup) -> Observations | None:

@@ -17,6 +17,7 @@ from dalearn.experiments.setup import Setup
 from dalearn.learning.collocation import Collocation
 from dalearn.operators import ObservationOperator, load_operator
 
+PREDICTOR_BYTES_AT_ONCE = 200_000_000
 SAMPLES_AT_ONCE = 1000  # the hidden layers of all cells for so many samples are held in memory
 
 
@@ -29,7 +30,7 @@ def neutralise(setup: Setup, directory: RunDirectory) -> list[NeutralisedTest]:
     operator = load_operator(directory / "operator.nc", latitude=surface.latitude, longitude=surface.longitude)
     operator.out_of_range = config.out_of_range
     periods = {"training": (config.start, config.end), "test": (config.test_start, config.test_end)}
-    samples = {name: list(_by_year(setup, directory, *period)) for name, period in periods.items()}
+    samples = {name: list(_in_time_parts(setup, directory, *period)) for name, period in periods.items()}
     mean = predictor_means(samples["training"])
     return [
         _predict(name, operator, parts, mean)
@@ -61,6 +62,13 @@ def neutralised_predictions(
     return result
 
 
+def split_period(start: np.datetime64, end: np.datetime64, parts: int) -> list[np.datetime64]:
+    """``start``, ``end`` and the days between that split the period into about equal ``parts``, at most one a day."""
+    days = np.linspace(0.0, (end - start) / np.timedelta64(1, "D"), parts + 1)[1:-1].round().astype(int)
+    inner = start.astype("datetime64[D]") + np.unique(days[days > 0])
+    return [start, *(moment for moment in inner.astype("datetime64[s]") if start < moment < end), end]
+
+
 def _in_parts(operator: ObservationOperator, predictors: np.ndarray) -> np.ndarray:
     starts = range(0, max(len(predictors), 1), SAMPLES_AT_ONCE)
     return np.concatenate([evaluate_operator(operator, predictors[row : row + SAMPLES_AT_ONCE]) for row in starts])
@@ -78,15 +86,15 @@ def _predict(period: str, operator: ObservationOperator, parts: list[Collocation
     )
 
 
-def _by_year(setup: Setup, directory: RunDirectory, start: str, end: str) -> Iterator[Collocation]:
-    """The samples of the period, a calendar year at a time: hourly predictors of all years would fill the memory."""
+def _in_time_parts(setup: Setup, directory: RunDirectory, start: str, end: str) -> Iterator[Collocation]:
+    """The samples of the period, some time of it at once: hourly predictors of many years would fill the memory."""
     config = setup.config.training
     assert config is not None
     open_loop = OpenLoopData(directory / "open_loop.nc")
     observations = read_configured(setup, config.observations)
     leaves = None if config.leaf_area_index == "model" else read_configured(setup, config.leaf_area_index)
     first, last = as_time(start, "training"), as_time(end, "training")
-    years = np.arange(first.astype("datetime64[Y]"), last.astype("datetime64[Y]") + 1).astype("datetime64[s]")
-    edges = [first, *years[(years > first) & (years < last)], last]
-    for begin, finish in pairwise(edges):
+    rows = open_loop.rows(first, last, np.timedelta64(0, "s"))
+    size = (rows.stop - rows.start) * setup.surface.cell_count * len(config.predictors) * 8
+    for begin, finish in pairwise(split_period(first, last, max(1, -(-size // PREDICTOR_BYTES_AT_ONCE)))):
         yield build_samples(config, open_loop, observations, leaves, begin, finish)
