@@ -20,7 +20,7 @@ def domain_panels(domain: Domain) -> list[MapPanel]:
     """Altitude where it is known anywhere, then the land covers that occur, on one scale."""
     panels = []
     if domain.altitude is not None and np.isfinite(domain.altitude).any():
-        panels.append(MapPanel("altitude", domain.altitude, "m"))
+        panels.append(MapPanel("altitude", domain.altitude, "altitude (m)"))
     for name, fraction in domain.cover.items():
         if np.nanmax(fraction, initial=0.0) > 0:
             panels.append(MapPanel(name, fraction, "fraction of the cell", span=(0.0, 1.0)))

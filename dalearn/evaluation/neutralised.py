@@ -95,17 +95,19 @@ def add_neutralised(page: Page, tests: Sequence[NeutralisedTest]) -> None:
     page.table(
         "neutralised_predictors",
         pd.concat([sensitivity_table(test, page.cells, settings) for test in tests], ignore_index=True),
-        "As in Corchia et al. (2023), Figure 3 as numbers: RMSD when one predictor is held at its mean minus RMSD "
-        f"with all predictors, means over the cells, with {level} block-bootstrap intervals. Positive: the predictor carries "
-        "information. The trained operator is used as it is, the mean is that of the training samples of the cell.",
+        "As in Corchia et al. (2023), Figure 3, as numbers: RMSD when one predictor is held at its mean minus RMSD "
+        f"with all predictors, means over the cells, with {level} block-bootstrap intervals. Positive: the predictor "
+        "carries information. The trained operator is used as it is; the mean is that of the training samples of the "
+        "cell.",
     )
     frames = [cell_table(test, page.cells, settings.minimum_count) for test in tests]
     page.table("neutralised_cells", pd.concat(frames), "Neutralised predictors: every cell.", show=False)
     test = tests[-1]
     if maps_make_sense(page.cells):
         caption = (
-            f"As in Corchia et al. (2023), Figure 3, {test.period} period: increase of the RMSD of {test.quantity} when "
-            "one predictor is held at its mean, on the same colours. Its caption names both periods; the table has both."
+            f"As in Corchia et al. (2023), Figure 3, {test.period} period: increase of the RMSD of {test.quantity} "
+            "when one predictor is held at its mean, on the same colours. The caption of the paper names both "
+            "periods; the table has both."
         )
         figure = draw_maps(sensitivity_panels(test, settings.minimum_count), page.cells)
         page.figure(f"neutralised_{test.quantity}", figure, caption)

@@ -64,8 +64,9 @@ class Evidence:
 def add_experiments(page: Page, domain: Domain | None) -> None:
     """Table 1, from the configuration, and Figure 1 where the land cover is given."""
     configuration = page.directory / "config.yaml"
-    if configuration.exists():
-        page.table("experiments", experiment_table(configuration), f"As in {PAPER}, Table 1: experiments.")
+    table = experiment_table(configuration) if configuration.exists() else pd.DataFrame()
+    if len(table):
+        page.table("experiments", table, f"As in {PAPER}, Table 1: experiments.")
     if domain is not None and maps_make_sense(page.cells):
         caption = f"As in {PAPER}, Figure 1: altitude, and fractions of the cell by vegetation. Triangles: stations."
         page.figure("domain", draw_maps(domain_panels(domain), page.cells, columns=3), caption)
