@@ -33,6 +33,7 @@ from dalearn.evaluation.paper_section import (
     add_statements,
     add_training,
 )
+from dalearn.evaluation.range_share import state_above_range
 from dalearn.evaluation.report import Report
 from dalearn.evaluation.roles import find_roles
 from dalearn.evaluation.run_data import RunData, open_run
@@ -53,6 +54,7 @@ from dalearn.evaluation.series_section import add_series
 from dalearn.evaluation.statements import error_of_cells
 
 QUANTITIES = ("sigma0", "LAI", "SSM")
+OPERATOR_FILE = "operator.nc"
 OPERATOR_TEST_FILE = "operator_test.nc"
 TRAINING_FILE = "training.nc"
 
@@ -186,6 +188,9 @@ def _add_scores(
     if leaves is not None:
         to_draw.setdefault("LAI", leaves)
     add_series(page, run, list(to_draw.values()))
+    roles = find_roles(run)
+    above = {name: state_above_range(run, name, page.directory / OPERATOR_FILE, page.cells) for name in roles.radar}
     return Evidence(
-        find_roles(run), known, None if isinstance(retrieved, str) else retrieved, truth=leaves, monthly=monthly
-    )
+        roles, known, None if isinstance(retrieved, str) else retrieved, truth=leaves, monthly=monthly,
+        above_range={name: statement for name, statement in above.items() if statement is not None},
+    )  # fmt: skip

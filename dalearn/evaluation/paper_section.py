@@ -43,7 +43,8 @@ class Evidence:
 
     ``observed`` quantity -> comparison with its satellite observations, ``wetness`` the comparison with the satellite
     soil wetness as it is (not rescaled), ``truth`` LAI against the truth of a twin, ``monthly`` the monthly R of soil
-    moisture (``monthly_table``), ``floor`` (cell,) the standard deviation of the backscatter error.
+    moisture (``monthly_table``), ``floor`` (cell,) the standard deviation of the backscatter error, ``above_range``
+    experiment -> how often LAI is above the training range of the operator.
     """
 
     roles: Roles = field(default_factory=Roles)
@@ -54,6 +55,7 @@ class Evidence:
     operator_test: OperatorTest | None = None
     neutralised: Sequence[NeutralisedTest] = ()
     floor: np.ndarray | None = None
+    above_range: Mapping[str, Statement] = field(default_factory=dict)
 
     @property
     def concerns_backscatter(self) -> bool:
@@ -110,8 +112,10 @@ def add_statements(page: Page, evidence: Evidence) -> None:
         "Key statements: the mark is met by the number itself, whatever its interval "
         f"({level}, block bootstrap in time, for R by station and year)."
     )
-    page.table("key_statements", frame, caption)
-    page.report.summary_table(frame.drop(columns="detail"), caption)
+    page.table("key_statements", frame, caption, show=False)
+    shown = frame.assign(units=["" if units == "1" else pretty_units(units) for units in frame["units"]])
+    page.report.table(shown, caption)
+    page.report.summary_table(shown.drop(columns="detail"), caption)
 
 
 def collect_statements(evidence: Evidence, cells: Cells, settings: ScoreSettings) -> list[Statement]:
@@ -128,6 +132,7 @@ def collect_statements(evidence: Evidence, cells: Cells, settings: ScoreSettings
             statements.append(state_leaves_at_stations(truth, experiment, cells, settings))
             if evidence.roles.retrievals in truth.runs:
                 statements += state_leaves_in_summer(truth, experiment, evidence.roles.retrievals, cells, settings)
+        statements.append(evidence.above_range.get(experiment))
         if evidence.monthly is not None:
             statements.append(state_months(evidence.monthly, experiment))
     return [statement for statement in statements if statement is not None]
