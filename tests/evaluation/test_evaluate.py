@@ -2,6 +2,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -347,3 +348,25 @@ def test_operator_test_survives_the_disk(tmp_path):
 def test_package_import_loads_no_matplotlib():
     code = "import sys, dalearn, dalearn.evaluation; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.slow
+def test_the_paper_s_size_takes_less_than_two_minutes(make_run, tmp_path):
+    """247 cells on the grid of the paper, four years of daily windows, twelve stations, default number of resamples."""
+    row, column = np.divmod(np.arange(384), 24)
+    chosen = np.random.default_rng(0).permutation(384)[:247]
+    station = [f"ST{number}" if number < 12 else "" for number in range(247)]
+    cells = Cells(42.125 + 0.25 * row[chosen], -1.875 + 0.25 * column[chosen], station, (CLASSES * 28)[:247])
+    run = make_run(tmp_path / "run", cells, days=1461)
+    radar = dataclasses.replace(run.satellite, quantity="sigma0", units="dB", error=np.full(run.observed.size, 0.33),
+                                value=run.observed.ravel())  # fmt: skip
+    noisy = {name: run.prediction["network"] + 0.1 * number for number, name in enumerate((ALL, "TG2", "LAI", "WG2"))}
+    neutralised = [NeutralisedTest("test", "sigma0", "dB", run.time, run.observed, noisy)]
+    test = OperatorTest("sigma0", "dB", run.time, run.observed, run.prediction)
+    begin = time.process_time()
+    result = evaluate_run(
+        run.directory, cells, observations=[run.satellite, radar], in_situ=run.in_situ, operator_test=test,
+        neutralised=neutralised,
+    )  # fmt: skip
+    assert time.process_time() - begin < 120.0
+    assert len(pd.read_csv(result.tables["key_statements"])) == 7
