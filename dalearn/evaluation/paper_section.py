@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from dalearn.evaluation import findings as found
-from dalearn.evaluation.architecture_section import add_architectures
 from dalearn.evaluation.cells import Cells
 from dalearn.evaluation.comparison import OPEN_LOOP, Comparison
 from dalearn.evaluation.domain import Domain, domain_panels
@@ -31,6 +30,7 @@ from dalearn.evaluation.statements import (
     state_noise_floor,
     statement_table,
 )
+from dalearn.evaluation.study_section import add_studies
 from dalearn.evaluation.style import pretty_units
 from dalearn.evaluation.table_parts import ScoreSettings
 
@@ -75,7 +75,7 @@ def add_experiments(page: Page, domain: Domain | None) -> None:
 
 
 def add_training(page: Page, neutralised: Sequence[NeutralisedTest]) -> None:
-    """Table 2 and Figures 2 and 3; a sentence for what a trained operator should have left and did not."""
+    """Table 2, Figures 2 and 3 and the operator study; a sentence for what a trained operator should have left and did not."""
     operator = page.directory / "operator.nc"
     if operator.exists():
         caption = f"As in {PAPER}, Table 2: hyper-parameters of the observation operator."
@@ -86,7 +86,7 @@ def add_training(page: Page, neutralised: Sequence[NeutralisedTest]) -> None:
         add_neutralised(page, neutralised)
     else:
         page.absent("Predictions with neutralised predictors were not given.")
-    add_architectures(page)
+    add_studies(page)
 
 
 def add_statements(page: Page, evidence: Evidence) -> None:
@@ -112,7 +112,7 @@ def add_statements(page: Page, evidence: Evidence) -> None:
         "Key statements: the mark is met by the number itself, whatever its interval "
         f"({level}, block bootstrap in time, for R by station and year)."
     )
-    page.table("key_statements", frame, caption, show=False)
+    page.table("key_statements", frame, "Key statements.", show=False)
     shown = frame.assign(units=["" if units == "1" else pretty_units(units) for units in frame["units"]])
     page.report.table(shown, caption)
     page.report.summary_table(shown.drop(columns="detail"), caption)

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from matplotlib.figure import Figure
 
 from dalearn.errors import InputError
-from dalearn.evaluation.architecture_section import add_architectures
 from dalearn.evaluation.cells import Cells
 from dalearn.evaluation.compare import compare_with_wetness
 from dalearn.evaluation.domain import Domain, domain_panels
@@ -17,6 +17,7 @@ from dalearn.evaluation.page import EvaluationSettings, Page
 from dalearn.evaluation.report import Report
 from dalearn.evaluation.roles import Roles, find_roles
 from dalearn.evaluation.run_data import open_run
+from dalearn.evaluation.study_section import add_studies
 from dalearn.evaluation.table_parts import ScoreSettings
 
 SETTINGS = EvaluationSettings(scores=ScoreSettings(resamples=20))
@@ -119,17 +120,23 @@ def test_domain_leaves_out_what_is_not_there():
     assert [panel.title for panel in domain_panels(Domain(None, covers))] == ["a) C3 crops"]
 
 
-def test_the_architecture_study_is_shown_where_it_is(tmp_path):
+def test_studies_are_shown_where_they_are(tmp_path):
     page = make_page(tmp_path)
-    add_architectures(page)
+    add_studies(page)
     assert not page.tables
     assert not page.missing
     (tmp_path / "tables").mkdir()
     pd.DataFrame({"layers": [1, 2], "RMSD (dB)": [0.33, 0.35]}).to_csv(tmp_path / "tables" / "architecture_study.csv")
+    Figure(figsize=(1, 1)).savefig(tmp_path / "operator_study.png")
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "operator_study.png").rename(tmp_path / "figures" / "operator_study.png")
     page = make_page(tmp_path)
-    add_architectures(page)
+    add_studies(page)
     assert set(page.tables) == {"architecture_study"}
-    assert "0.350" in page.report.html()
+    assert set(page.figures) == {"operator_study"}
+    text = page.report.html()
+    assert "0.350" in text
+    assert text.index("Architectures") < text.index("Operators side by side")
     (tmp_path / "tables" / "architecture_study.csv").write_text("")
     with pytest.raises(InputError, match=r"architecture_study.csv: not a table"):
-        add_architectures(make_page(tmp_path))
+        add_studies(make_page(tmp_path))
