@@ -75,7 +75,7 @@ def add_experiments(page: Page, domain: Domain | None) -> None:
 
 
 def add_training(page: Page, neutralised: Sequence[NeutralisedTest]) -> None:
-    """Table 2, Figures 2 and 3 and the operator study; a sentence for what a trained operator should have left and did not."""
+    """Table 2, Figures 2 and 3 and the studies; a sentence for what a trained operator has not left."""
     operator = page.directory / "operator.nc"
     if operator.exists():
         caption = f"As in {PAPER}, Table 2: hyper-parameters of the observation operator."
