@@ -34,7 +34,8 @@ class Grid:
 
     Shapes: ``latitude``, ``longitude`` (cell,) degrees; ``cell_of_column`` (column,) index of the cell,
     ascending; ``patch_of_column`` (column,) SURFEX patch number 1..12; ``fraction`` (column,) of the land
-    area of the cell, summing to 1 in every cell.
+    area of the cell, summing to 1 in every cell.  ``first_cell`` is the number of the first cell where these are
+    consecutive cells of a larger domain.
     """
 
     latitude: np.ndarray
@@ -42,6 +43,7 @@ class Grid:
     cell_of_column: Tensor
     patch_of_column: Tensor
     fraction: Tensor
+    first_cell: int = 0
 
     @property
     def cell_count(self) -> int:
@@ -94,4 +96,5 @@ class Grid:
             cell_of_column=self.cell_of_column.to(device),
             patch_of_column=self.patch_of_column.to(device),
             fraction=self.fraction.to(device),
+            first_cell=self.first_cell,
         )
