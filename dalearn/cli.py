@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 from dalearn import __version__
 from dalearn.errors import InputError, PeerLost, Stopped
+from dalearn.experiments.environment import number_of_processes
 from dalearn.experiments.launcher import PEER_LOST, Channel, launch
 
 logger = logging.getLogger("dalearn")
@@ -32,6 +33,7 @@ STAGE_COMMANDS = {
     "assimilate": ("assimilate", "run the analyses from the open loop"),
     "evaluate": ("evaluate", "write tables, figures and report.html"),
 }
+DIVIDED = ("inputs", "open_loop", "assimilate")  # stages that processes share
 ALL_STAGES = tuple(stage for stage, _ in STAGE_COMMANDS.values() if stage != "inputs")
 
 
@@ -133,15 +135,20 @@ def run_stages(arguments: argparse.Namespace) -> int:
 
     path = arguments.config or demo_config()
     config = load_config(path, run_directory=arguments.run_directory)
-    # seconds of imports, not needed to find a mistyped key
-    from dalearn.experiments.pipeline import WORKS, Pipeline, follow
-    from dalearn.experiments.processes import choose_processes
-    from dalearn.experiments.ranks import Ranks, number_of_processes
+    if not number_of_processes() and set(arguments.stages) & set(DIVIDED):
+        count = arguments.processes or config.processes
+        if count == "auto":
+            from dalearn.experiments.processes import choose_processes
 
-    if not number_of_processes() and set(arguments.stages) & set(WORKS):
-        count = choose_processes(config, arguments.processes or config.processes)
+            count = choose_processes(config)
         if count > 1:
-            return _launch(count, arguments.words)
+            code, line = launch(count, arguments.words)
+            if line:
+                print(f"dalearn: {line}", file=sys.stderr)
+            return code
+    from dalearn.experiments.pipeline import Pipeline, follow  # seconds of imports, not needed for a mistyped key
+    from dalearn.experiments.ranks import Ranks
+
     ranks = Ranks.meet()
     if not ranks.leads:
         arguments.handler.setLevel(logging.WARNING)
@@ -157,14 +164,6 @@ def run_stages(arguments: argparse.Namespace) -> int:
     report = pipeline.directory / "report.html"
     print(report if "evaluate" in names else pipeline.directory.path)
     return 0
-
-
-def _launch(count: int, words: Sequence[str]) -> int:
-    """The same command in ``count`` processes."""
-    code, line = launch(count, words)
-    if line:
-        print(f"dalearn: {line}", file=sys.stderr)
-    return code
 
 
 def compare_jacobians(arguments: argparse.Namespace) -> None:

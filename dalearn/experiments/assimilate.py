@@ -19,11 +19,10 @@ from dalearn.assimilation.scheme import FilterState, carried_tensors, filter_sta
 from dalearn.errors import InputError
 from dalearn.experiments.analysis_file import OBSERVATION_TEXTS, write_analysis
 from dalearn.experiments.blocks import Blocks, read_parts_of_blocks
-from dalearn.experiments.crew import Crew
+from dalearn.experiments.crew import Crew, Share
 from dalearn.experiments.equivalents import evaluate_operator, load_equivalents
 from dalearn.experiments.open_loop import DAY, state_path
 from dalearn.experiments.open_loop_data import OpenLoopData
-from dalearn.experiments.progress import PartProgress
 from dalearn.experiments.provenance import file_attributes
 from dalearn.experiments.restart import CycleRestart, read_cycle, read_state, write_cycle, write_state
 from dalearn.experiments.run_directory import RunDirectory
@@ -69,8 +68,8 @@ def run_assimilation(setup: Setup, directory: RunDirectory, crew: Crew) -> list[
         accounts[experiment.name] = observations.accounts
         observed += observations.rows
         write_window_observations(partial / f"{experiment.name}.npz", observations)
-    parts = crew.run("assimilate", setup, directory)
-    folders = [partial / part.name for part in parts]
+    parts = crew.plan("assimilate", setup.grid, directory)
+    folders = crew.run("assimilate", parts, setup, directory)
     equivalents = {
         quantity: _open_loop_equivalent(operator, open_loop, ends) for quantity, operator in operators.items()
     }
@@ -95,8 +94,10 @@ def run_assimilation(setup: Setup, directory: RunDirectory, crew: Crew) -> list[
     return files
 
 
-def run_part(setup: Setup, directory: RunDirectory, folder: Path, progress: PartProgress) -> None:
-    """Run what is left of all experiments on the cells of ``setup``, and leave it in ``folder``."""
+def run_part(share: Share) -> None:
+    """Run what is left of all experiments on some cells, and leave it in the folder of the part."""
+    setup, directory, folder, progress = share.setup, share.directory, share.folder, share.progress
+    setup.use_threads()
     section = setup.config.assimilation
     assert section is not None
     operators = load_equivalents(setup, directory, setup.config.assimilated_observations())

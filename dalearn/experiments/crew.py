@@ -7,6 +7,7 @@ run that is continued, with as many processes as it likes, redoes no part that i
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from dalearn.experiments.parts import Part, plan_parts, read_parts, write_parts
@@ -14,10 +15,26 @@ from dalearn.experiments.progress import PartProgress
 from dalearn.experiments.ranks import Ranks
 from dalearn.experiments.run_directory import RunDirectory
 from dalearn.experiments.setup import Setup
+from dalearn.grid import Grid
 
 logger = logging.getLogger("dalearn")
 
-Work = Callable[[Setup, RunDirectory, Path, PartProgress], None]
+
+@dataclass(frozen=True)
+class Share:
+    """What a process is to do of a stage: a part of the cells.
+
+    ``folder`` is that of the part; ``setup`` the experiment on its cells.
+    """
+
+    part: Part
+    directory: RunDirectory
+    folder: Path
+    setup: Setup
+    progress: PartProgress
+
+
+Work = Callable[[Share], None]
 
 
 class Crew:
@@ -28,25 +45,27 @@ class Crew:
         self.works = works
         self._current: tuple[Part, Setup] | None = None
 
-    def run(self, stage: str, setup: Setup, directory: RunDirectory) -> list[Part]:
-        """Have ``stage`` done by all processes; returns its parts when they are complete.
-
-        The parts are those of the run that began the stage, whatever the number of processes is now.
-        """
+    def plan(self, stage: str, grid: Grid, directory: RunDirectory) -> list[Part]:
+        """The parts of ``stage``: those of the run that began it, whatever the number of processes is now."""
         folder = directory.partial(stage)
         parts = read_parts(folder)
         if parts is None:
-            parts = plan_parts(setup.grid, self.ranks.size)
+            parts = plan_parts(grid, self.ranks.size)
             write_parts(folder, parts)
         if len(parts) > 1:
             logger.info("%s: in %d parts by %d processes", stage.replace("_", " "), len(parts), self.ranks.size)
+        return parts
+
+    def run(self, stage: str, parts: Sequence[Part], setup: Setup, directory: RunDirectory) -> list[Path]:
+        """Have ``stage`` done by all processes; returns the folders of its ``parts`` when they are complete."""
+        if len(parts) > 1:
             setup.forget_forcing()
         self.ranks.share((stage, parts))
         progress = self._do(stage, parts, setup, directory)
         self.ranks.wait(progress.refresh if progress is not None else None)
         if progress is not None:
             progress.close()
-        return parts
+        return [directory.partial(stage) / part.name for part in parts]
 
     def serve(self, setup: Setup, directory: RunDirectory) -> None:
         """Follow the orders of the leader until it has no more; the log is one of this process alone."""
@@ -72,16 +91,15 @@ class Crew:
 
     def _do(self, stage: str, parts: Sequence[Part], setup: Setup, directory: RunDirectory) -> PartProgress | None:
         """The share of this process; returns the progress of its last part."""
-        folder = directory.partial(stage)
-        files = [folder / part.name / "progress" for part in parts]
+        partial = directory.partial(stage)
+        files = [partial / part.name / "progress" for part in parts]
         progress = None
         for part in parts[self.ranks.rank :: self.ranks.size]:
             if progress is not None:
                 progress.close()
             progress = PartProgress(stage.replace("_", " "), files, part.number, shown=self.ranks.leads)
-            of_part = self._setup(setup, part)
-            of_part.use_threads()
-            self.works[stage](of_part, directory, folder / part.name, progress)
+            of_part = self._setup(setup, part) if len(parts) > 1 else setup
+            self.works[stage](Share(part, directory, partial / part.name, of_part, progress))
         return progress
 
     def _setup(self, setup: Setup, part: Part) -> Setup:

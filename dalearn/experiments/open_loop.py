@@ -17,9 +17,8 @@ import torch
 from dalearn.assimilation.finite import at_time, check_finite
 from dalearn.assimilation.forecast import Record, integrate
 from dalearn.experiments.blocks import Blocks, join_blocks, read_parts_of_blocks
-from dalearn.experiments.crew import Crew
+from dalearn.experiments.crew import Crew, Share
 from dalearn.experiments.parts import Part
-from dalearn.experiments.progress import PartProgress
 from dalearn.experiments.provenance import file_attributes
 from dalearn.experiments.restart import read_state, write_state
 from dalearn.experiments.run_directory import RunDirectory
@@ -78,10 +77,9 @@ def state_path(folder: Path, time: np.datetime64) -> Path:
 
 def run_open_loop(setup: Setup, directory: RunDirectory, crew: Crew) -> list[Path]:
     """Run what is left of the open loop, in parts; returns the files that it leaves."""
-    partial = directory.partial("open_loop")
-    parts = crew.run("open_loop", setup, directory)
+    parts = crew.plan("open_loop", setup.grid, directory)
+    folders = crew.run("open_loop", parts, setup, directory)
     blocks = plan_blocks(setup.config.open_loop, setup.stored_states)
-    folders = [partial / part.name for part in parts]
     attributes = file_attributes(f"open loop of {setup.config.name}")
     files = [directory / "open_loop.nc", state_path(directory.path, blocks[-1].end)]
     memory = join_memory([read_memory(folder / MEMORY) for folder in folders])
@@ -110,8 +108,10 @@ def _state_attributes() -> dict[str, str]:
 
 
 @torch.no_grad()
-def run_part(setup: Setup, directory: RunDirectory, folder: Path, progress: PartProgress) -> None:
-    """Run what is left of the open loop of the cells of ``setup``, and leave it in ``folder``."""
+def run_part(share: Share) -> None:
+    """Run what is left of the open loop of some cells, and leave it in the folder of the part."""
+    setup, folder, progress = share.setup, share.folder, share.progress
+    setup.use_threads()
     config, parameters = setup.config.open_loop, setup.model.parameters
     blocks = plan_blocks(config, setup.stored_states)
     outputs, restart, convergence = Blocks(folder), folder / RESTART, folder / MEMORY

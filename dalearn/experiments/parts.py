@@ -15,7 +15,7 @@ import numpy as np
 from dalearn.files import write_text
 from dalearn.grid import Grid
 
-ALIGNMENT = 64  # columns; a multiple of the numbers that the processor treats at once, see ``plan_parts``
+ALIGNMENT = 32  # columns; a multiple of those that a processor treats at once, see ``plan_parts``
 UNEVENNESS = 0.05  # of a part, by which a cut may move to be aligned
 
 PARTS_FILE = "parts.json"
@@ -52,9 +52,9 @@ class Part:
 def plan_parts(grid: Grid, count: int) -> list[Part]:
     """At most ``count`` parts with about the same number of columns, none empty.
 
-    Vector instructions treat some columns at once and the rest at the end of a tensor one by one, with functions that
-    may differ in the last bit.  A cut at a multiple of ``ALIGNMENT`` columns leaves every column in the company it has
-    in the whole domain; so a cut moves there where that costs little balance.
+    Without compilation the last columns, which do not fill a vector, may differ from the others in the last bit
+    (``land/power.py``).  A cut at a multiple of ``ALIGNMENT`` columns leaves every column in the company it has in the
+    whole domain; so a cut moves there where that costs little balance.
     """
     per_cell = np.bincount(grid.cell_of_column.cpu().numpy(), minlength=grid.cell_count)
     ends = np.concatenate([[0], np.cumsum(per_cell)])  # columns before each cell

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dalearn.errors import InputError, Stopped
-from dalearn.experiments import assimilate, open_loop
+from dalearn.experiments import assimilate, inputs, open_loop
 from dalearn.experiments.config import Config, settings_of
 from dalearn.experiments.crew import Crew
 from dalearn.experiments.evaluation import run_evaluation
@@ -37,7 +37,11 @@ COMMANDS = {
 DRIVERS = ("surface", "forcing", "prepare.surface", "prepare.forcing")
 EXECUTION_KEYS = ("run_directory: ", "device: ", "compile: ", "threads: ", "processes: ")  # change no result
 
-WORKS = {"open_loop": open_loop.run_part, "assimilate": assimilate.run_part}  # stages that are done in parts
+WORKS = {  # stages that are done in parts
+    "inputs": inputs.run_part,
+    "open_loop": open_loop.run_part,
+    "assimilate": assimilate.run_part,
+}
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,11 @@ def _alone(
     return lambda setup, directory, _: run(setup, directory)
 
 
-def _run_inputs(setup: Setup, directory: RunDirectory, _: Crew) -> list[Path]:
+def _run_inputs(setup: Setup, directory: RunDirectory, crew: Crew) -> list[Path]:
     if setup.config.prepare is not None:
         files = prepare_inputs(setup, directory)
     elif setup.config.twin is not None:
-        files = make_twin(setup, directory)
+        files = make_twin(setup, directory, crew)
     else:
         return []
     check_inputs(setup)

@@ -1,7 +1,5 @@
 """How many processes a run is worth."""
 
-from typing import Literal
-
 from dalearn.errors import InputError
 from dalearn.experiments.config import Config
 from dalearn.experiments.launcher import cores
@@ -13,10 +11,8 @@ from dalearn.twin.build import twin_surface
 COLUMNS_WORTH_A_PROCESS = 400
 
 
-def choose_processes(config: Config, asked: int | Literal["auto"]) -> int:
-    """``asked``, or for ``auto`` one per core as far as each gets enough columns; one where a GPU does the work."""
-    if asked != "auto":
-        return asked
+def choose_processes(config: Config) -> int:
+    """One per core as far as each gets enough columns; one where a GPU does the work."""
     if cores() == 1 or choose_device(config.device).type != "cpu":
         return 1
     return max(1, min(cores(), _columns(config) // COLUMNS_WORTH_A_PROCESS))

@@ -125,6 +125,12 @@ class PartProgress:
         if self._bar is not None:
             self._bar.__exit__(None, None, None)
 
+    def __enter__(self) -> "PartProgress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def _note(self) -> None:
         if len(self.files) > 1:
             write_text(self.files[self.number], str(self.done))

@@ -10,7 +10,6 @@ Waiting is asking from time to time: a call that blocks would not notice a signa
 import datetime
 import os
 import pickle
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,38 +19,10 @@ import torch
 import torch.distributed as dist
 
 from dalearn.errors import PeerLost
+from dalearn.experiments.environment import number_of_processes
 
 TIMEOUT = datetime.timedelta(days=60)  # longer than any stage; a process that dies is noticed at once all the same
 LOOK_EVERY = 0.05  # s
-
-
-def use_slurm_environment() -> None:
-    """Give the processes of ``srun`` the variables of ``torch.distributed``, unless they are set."""
-    number = os.environ.get("SLURM_STEP_NUM_TASKS", "1")
-    if "RANK" in os.environ or number == "1":
-        return
-    job = int(os.environ.get("SLURM_JOB_ID", "0"))
-    os.environ |= {
-        "RANK": os.environ["SLURM_PROCID"],
-        "WORLD_SIZE": number,
-        "LOCAL_RANK": os.environ["SLURM_LOCALID"],
-        "LOCAL_WORLD_SIZE": re.split(r"[(,]", os.environ.get("SLURM_STEP_TASKS_PER_NODE", "1"))[0],
-    }
-    os.environ.setdefault("MASTER_ADDR", first_host(os.environ["SLURM_STEP_NODELIST"]))
-    os.environ.setdefault("MASTER_PORT", str(15000 + job % 15000))
-
-
-def first_host(names: str) -> str:
-    """The first of the hosts that SLURM writes as ``node[03-07,12],login1``."""
-    found = re.match(r"([^,\[]+)(?:\[([^\],-]+)[^\]]*\]([^,\[]*))?", names)
-    assert found is not None, names
-    return "".join(part or "" for part in found.groups())
-
-
-def number_of_processes() -> int:
-    """How many processes the environment says there are; 0 where it says nothing."""
-    use_slurm_environment()
-    return int(os.environ.get("WORLD_SIZE", "0")) if "RANK" in os.environ else 0
 
 
 @dataclass(frozen=True)

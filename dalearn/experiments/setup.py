@@ -58,12 +58,10 @@ class Setup:
         self.dtype = DTYPES[config.dtype]
 
     def of_part(self, part: Part) -> "Setup":
-        """The same experiment on the cells of ``part``; this one where they are all."""
-        whole = part.cells == slice(0, self.surface.cell_count)
-        if whole:
-            return self
+        """The same experiment on the cells of ``part``."""
         setup = Setup(self.config, self.inputs, part, self.local_rank)
-        setup.surface = self.surface
+        if "surface" in self.__dict__:
+            setup.surface = self.surface
         return setup
 
     @property

@@ -1,6 +1,7 @@
 """The twin as files: the inputs of an experiment and the truth that it is to find."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,6 @@ import numpy as np
 from dalearn.forcing.series import ForcingSeries
 from dalearn.forcing.writer import write_forcing
 from dalearn.io import TimeSeriesWriter
-from dalearn.land.model import LandModel
-from dalearn.land.options import LandOptions
 from dalearn.land.parameters import build_parameters
 from dalearn.observations.files import write_observations
 from dalearn.twin.backscatter import draw_backscatter
@@ -17,7 +16,7 @@ from dalearn.twin.observations import observe_in_situ, observe_lai, observe_sate
 from dalearn.twin.settings import TwinSettings
 from dalearn.twin.surface import PLACES, SurfaceMap, surface_map, write_surface
 from dalearn.twin.truth import HarvestCalendar, perturbed_longevity, perturbed_texture, rain_factor
-from dalearn.twin.truth_run import Progress, TruthRun, run_truth
+from dalearn.twin.truth_run import Progress, TrueLand, TruthRun
 from dalearn.twin.weather import generate_weather
 
 INPUTS = ("FORCING.nc", "surface.nc", "sigma0.nc", "lai.nc", "ssm_satellite.nc", "ssm_in_situ.nc")
@@ -37,12 +36,18 @@ def twin_surface(settings: TwinSettings) -> SurfaceMap:
 
 
 def build_twin(
-    directory: Path, settings: TwinSettings, *, compiled: bool = True, progress: Progress | None = None
+    directory: Path,
+    settings: TwinSettings,
+    *,
+    compiled: bool = True,
+    progress: Progress | None = None,
+    run: Callable[[TrueLand], TruthRun] | None = None,
 ) -> list[Path]:
     """Make the twin in ``directory``: ``inputs/`` (``INPUTS``) and ``truth.nc``; returns the files written.
 
     FORCING.nc holds the weather with the erroneous rain, which is what the model sees; the true rain drives the
-    truth only.  ``progress`` is called with the days of the truth done and the days in all.
+    truth only.  ``progress`` is called with the days of the truth done and the days in all.  ``run`` runs the truth in
+    place of this function, which then needs neither ``compiled`` nor ``progress``.
 
     Raises InputError when a file cannot be written.
     """
@@ -64,7 +69,8 @@ def build_twin(
     seen = with_rain_errors(weather, settings, random["rain"])
     write_forcing(inputs / "FORCING.nc", seen, {"title": "Weather of the twin, rain with errors", **about})
 
-    truth = run_true_land(settings, surface, weather, random, compiled=compiled, progress=progress)
+    land = draw_true_land(settings, surface, weather, random)
+    truth = land.run(compiled=compiled, progress=progress) if run is None else run(land)
     backscatter = draw_backscatter(surface, random["backscatter"])
     for name, observations in {
         "sigma0.nc": observe_sigma0(truth, surface, backscatter, settings, random["sigma0"]),
@@ -96,15 +102,24 @@ def run_true_land(
     progress: Progress | None = None,
     end: np.datetime64 | None = None,
 ) -> TruthRun:
-    """The truth of the cells of ``surface`` under the true ``weather``: true soils, plants and harvests.
+    """The truth of ``draw_true_land``; ``progress`` and ``end`` as in ``run_truth``."""
+    land = draw_true_land(settings, surface, weather, random)
+    return land.run(compiled=compiled, progress=progress, end=end)
 
-    ``random`` are the ``random_streams`` of the settings; ``progress`` and ``end`` as in ``run_truth``.
+
+def draw_true_land(
+    settings: TwinSettings, surface: SurfaceMap, weather: ForcingSeries, random: dict[str, np.random.Generator]
+) -> TrueLand:
+    """The land of the cells of ``surface`` under the true ``weather``: true soils, plants and harvests.
+
+    ``random`` are the ``random_streams`` of the settings.
     """
     clay, sand = perturbed_texture(surface.clay, surface.sand, settings.texture_error, random["texture"])
     grid, parameters = build_parameters(surface.fraction, clay, sand, surface.latitude, surface.longitude)
     vegetation = perturbed_longevity(
         parameters.vegetation, grid.cell_of_column, settings.longevity_error, random["longevity"]
     )
+    parameters = dataclasses.replace(parameters, vegetation=vegetation)  # type: ignore[type-var]
     calendar = HarvestCalendar.draw(
         grid.patch_of_column.numpy(),
         settings.first_year,
@@ -113,12 +128,7 @@ def run_true_land(
         settings.harvest_duration,
         random["harvest"],
     )
-    model = LandModel(
-        dataclasses.replace(parameters, vegetation=vegetation),  # type: ignore[type-var]
-        LandOptions(time_step=settings.time_step),
-        compiled=compiled,
-    )
-    return run_truth(model, grid, weather, calendar, settings, progress, end=end)
+    return TrueLand(grid, parameters, weather, calendar, settings)
 
 
 def _write_truth(path: Path, truth: TruthRun, surface: SurfaceMap, about: dict[str, str]) -> None:
