@@ -329,9 +329,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     function: Callable[[argparse.Namespace], int | None] = arguments.function
 
     def say(line: str) -> None:
-        if channel.open:
-            channel.tell(line)  # the launcher prints what matters of what its processes say
-        else:
+        if not channel.tell(line):  # a launcher prints what matters of what its processes say
             print(f"dalearn: {line}", file=sys.stderr)
 
     try:

@@ -134,14 +134,15 @@ class Channel:
             os.set_inheritable(self._socket.fileno(), False)
             threading.Thread(target=self._end_with_launcher, args=(self._socket,), daemon=True).start()
 
-    @property
-    def open(self) -> bool:
-        return self._socket is not None
-
-    def tell(self, line: str) -> None:
-        """Leave the last words of this process to the launcher."""
-        assert self._socket is not None
-        self._socket.sendall(line.encode())
+    def tell(self, line: str) -> bool:
+        """Leave the last words of this process to the launcher; whether there is one to hear them."""
+        if self._socket is None:
+            return False
+        try:
+            self._socket.sendall(line.encode())
+        except BrokenPipeError:  # it was killed
+            return False
+        return True
 
     @staticmethod
     def _end_with_launcher(launcher: socket.socket) -> None:
