@@ -15,7 +15,8 @@ from dalearn.observations.files import write_observations
 from dalearn.twin.backscatter import draw_backscatter
 from dalearn.twin.observations import observe_in_situ, observe_lai, observe_satellite_ssm, observe_sigma0
 from dalearn.twin.settings import TwinSettings
-from dalearn.twin.surface import PLACES, SurfaceMap, surface_map, write_surface
+from dalearn.twin.southwest import southwest_map
+from dalearn.twin.surface import SurfaceMap, surface_map, write_surface
 from dalearn.twin.truth import HarvestCalendar, perturbed_longevity, perturbed_texture, rain_factor
 from dalearn.twin.truth_run import Progress, TruthRun, run_truth
 from dalearn.twin.weather import generate_weather
@@ -25,15 +26,24 @@ INPUTS = ("FORCING.nc", "surface.nc", "sigma0.nc", "lai.nc", "ssm_satellite.nc",
 
 def random_streams(seed: int) -> dict[str, np.random.Generator]:
     """One independent stream for each thing that is drawn, so that a changed setting leaves the others alone."""
-    names = ("rain", "texture", "longevity", "harvest", "backscatter", "sigma0", "lai", "ssm", "in_situ")
+    names = ("rain", "texture", "longevity", "harvest", "backscatter", "sigma0", "lai", "ssm", "in_situ", "years")
     children = np.random.SeedSequence(seed).spawn(len(names))
     return {name: np.random.default_rng(child) for name, child in zip(names, children, strict=True)}
 
 
 def twin_surface(settings: TwinSettings) -> SurfaceMap:
     """The surface map of the cells that take part."""
-    chosen = settings.cells or range(len(PLACES))
-    return surface_map([PLACES[cell] for cell in chosen])
+    region = surface_map() if settings.region == "transect" else southwest_map()
+    return region.select(settings.cells) if settings.cells else region
+
+
+def yearly_rain(settings: TwinSettings, generator: np.random.Generator) -> tuple[float, ...]:
+    """True rain of each calendar year over the average: that of the settings, or drawn, mean 1, log-normal."""
+    if settings.rain_variability is None:
+        return settings.rain_anomaly
+    spread = float(np.sqrt(np.log1p(settings.rain_variability**2)))
+    drawn = np.exp(spread * generator.standard_normal(settings.years + 2).clip(-2.0, 2.0) - 0.5 * spread**2)
+    return tuple(drawn.tolist())
 
 
 def build_twin(
@@ -57,7 +67,7 @@ def build_twin(
         settings.first_day,
         settings.days,
         settings.seed,
-        settings.rain_anomaly,
+        yearly_rain(settings, random["years"]),
     )
     about = {"twin_settings": str(dataclasses.asdict(settings))}
     write_surface(inputs / "surface.nc", surface)
@@ -73,7 +83,7 @@ def build_twin(
         "ssm_in_situ.nc": observe_in_situ(truth, surface, settings, random["in_situ"]),
     }.items():
         write_observations(inputs / name, observations, {"title": "Observations of the twin", **about})
-    _write_truth(directory / "truth.nc", truth, surface, about)
+    _write_truth(directory / "truth.nc", truth, surface, settings.truth_hours, about)
     return [*(inputs / name for name in INPUTS), directory / "truth.nc"]
 
 
@@ -121,9 +131,14 @@ def run_true_land(
     return run_truth(model, grid, weather, calendar, settings, progress, end=end)
 
 
-def _write_truth(path: Path, truth: TruthRun, surface: SurfaceMap, about: dict[str, str]) -> None:
+def _write_truth(path: Path, truth: TruthRun, surface: SurfaceMap, every: int, about: dict[str, str]) -> None:
+    """``truth.nc``: the times that fall on a multiple of ``every`` hours of the day."""
     attributes = {"title": "Truth of the twin: cell means, state after the hour ending at the time", **about}
+    hour = (truth.time - truth.time[0].astype("datetime64[D]")) // np.timedelta64(1, "h")
+    rows = np.flatnonzero(hour.astype(int) % every == 0)
     with TimeSeriesWriter(
         path, list(truth.values), surface.latitude, surface.longitude, attributes=attributes, rows_per_block=720
     ) as writer:
-        writer.append(truth.time, truth.values)
+        for first in range(0, len(rows), 720):
+            part = rows[first : first + 720]
+            writer.append(truth.time[part], {name: values[part] for name, values in truth.values.items()})
