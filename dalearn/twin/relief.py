@@ -135,15 +135,15 @@ def is_town(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
 
 def altitude_of(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
     """Altitude (m) of points of any shape: the plain, bell-shaped massifs, and the wall of the Pyrenees."""
-    height: np.ndarray = np.full(np.shape(latitude), PLAIN)
+    height = np.full(np.shape(latitude), PLAIN)
     for north, east, rise, width in MASSIFS.values():
         height = height + rise * np.exp(-((_degrees_apart(latitude, longitude, north, east) / width) ** 2))
     crest = np.interp(longitude, PYRENEES[:, 0], PYRENEES[:, 1])
     top = np.interp(longitude, PYRENEES[:, 0], PYRENEES[:, 2])
     beyond = latitude - crest
-    width = np.where(beyond > 0.0, PYRENEES_NORTH, PYRENEES_SOUTH)
+    flank = np.where(beyond > 0.0, PYRENEES_NORTH, PYRENEES_SOUTH)
     spain = EBRO_HEIGHT * np.clip((crest + 0.1 - latitude) / 0.2, 0.0, 1.0) * np.clip((2.6 - longitude) / 0.5, 0.0, 1.0)
-    return height + np.maximum(spain, top * np.exp(-((beyond / width) ** 2)))
+    return height + np.maximum(spain, top * np.exp(-((beyond / flank) ** 2)))
 
 
 def _degrees_apart(latitude: np.ndarray, longitude: np.ndarray, north: float, east: float) -> np.ndarray:
