@@ -20,6 +20,7 @@ from dalearn.twin.surface import SurfaceMap, surface_map, write_surface
 from dalearn.twin.truth import HarvestCalendar, perturbed_longevity, perturbed_texture, rain_factor
 from dalearn.twin.truth_run import Progress, TruthRun, run_truth
 from dalearn.twin.weather import generate_weather
+from dalearn.variables import VARIABLES
 
 INPUTS = ("FORCING.nc", "surface.nc", "sigma0.nc", "lai.nc", "ssm_satellite.nc", "ssm_in_situ.nc")
 
@@ -91,9 +92,9 @@ def with_rain_errors(weather: ForcingSeries, settings: TwinSettings, generator: 
     factor = rain_factor(
         weather.latitude, weather.longitude, weather.times, settings.rain_bias, settings.rain_noise, generator
     )
-    return dataclasses.replace(
-        weather, records={**weather.records, "Rainf": (weather.records["Rainf"] * factor).astype(np.float32)}
-    )
+    _, heaviest = VARIABLES["Rainf"].valid_range  # a cloudburst may be doubled
+    rain = np.minimum(weather.records["Rainf"] * factor, heaviest).astype(np.float32)
+    return dataclasses.replace(weather, records={**weather.records, "Rainf": rain})
 
 
 def run_true_land(

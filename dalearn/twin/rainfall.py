@@ -39,7 +39,7 @@ CONVECTIVE_LENGTH = 40.0  # km
 CONVECTIVE_SHARE = 0.5  # of the variance of the latent field in mid-summer
 OROGRAPHIC_INCREASE = 0.35  # relative increase of rain per km of altitude
 # South of the Pyrenees the rain falls to this share of what falls north of them at the same longitude.
-SHADOW_SHARE, SHADOW_LATITUDE, SHADOW_LONGITUDE = 0.6, (42.8, 42.4), (2.3, 1.8)
+SHADOW_SHARE, SHADOW_LATITUDE, SHADOW_LONGITUDE = 0.5, (42.8, 42.4), (2.3, 1.8)
 LARGEST_HOURLY_RATE = 0.0125  # kg m-2 s-1 (45 mm in one hour)
 
 

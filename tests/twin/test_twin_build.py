@@ -15,6 +15,7 @@ from dalearn.twin.build import INPUTS, build_twin, random_streams, twin_surface,
 from dalearn.twin.settings import TwinSettings
 from dalearn.twin.truth_run import output_names
 from dalearn.twin.weather import generate_weather
+from dalearn.variables import VARIABLES
 
 
 class ShortSettings(TwinSettings):
@@ -80,6 +81,19 @@ def test_the_rain_that_the_model_sees_is_wrong_and_nothing_else_is() -> None:
     for name, values in weather.records.items():
         assert np.array_equal(values, seen.records[name]) == (name != "Rainf")
     assert np.array_equal(weather.records["Rainf"] > 0.0, seen.records["Rainf"] > 0.0)
+
+
+def test_a_doubled_cloudburst_is_still_rain_that_the_reader_takes() -> None:
+    surface = twin_surface(SETTINGS)
+    weather = generate_weather(
+        surface.latitude, surface.longitude, surface.altitude, np.datetime64("2015-06-01"), 90, 1
+    )
+    burst = np.full_like(weather.records["Rainf"], 0.0125)
+    weather = dataclasses.replace(weather, records={**weather.records, "Rainf": burst})
+    settings = dataclasses.replace(SETTINGS, rain_noise=0.5)
+    seen = with_rain_errors(weather, settings, random_streams(2)["rain"]).records["Rainf"]
+    assert seen.max() == pytest.approx(VARIABLES["Rainf"].valid_range[1])
+    assert seen.min() < 0.0125
 
 
 def test_the_truth_can_be_kept_every_few_hours(twin: Path, tmp_path: Path) -> None:
