@@ -11,9 +11,19 @@ from dalearn.errors import InputError
 from dalearn.experiments.surface import read_surface
 from dalearn.forcing.reader import read_forcing
 from dalearn.observations.files import read_observations
-from dalearn.twin.build import INPUTS, build_twin, random_streams, twin_surface, with_rain_errors, yearly_rain
+from dalearn.twin.build import (
+    INPUTS,
+    build_twin,
+    join_truth,
+    make_world,
+    random_streams,
+    run_true_land,
+    twin_surface,
+    with_rain_errors,
+    yearly_rain,
+)
 from dalearn.twin.settings import TwinSettings
-from dalearn.twin.truth_run import output_names
+from dalearn.twin.truth_run import TruthRun, output_names
 from dalearn.twin.weather import generate_weather
 from dalearn.variables import VARIABLES
 
@@ -81,6 +91,21 @@ def test_the_rain_that_the_model_sees_is_wrong_and_nothing_else_is() -> None:
     for name, values in weather.records.items():
         assert np.array_equal(values, seen.records[name]) == (name != "Rainf")
     assert np.array_equal(weather.records["Rainf"] > 0.0, seen.records["Rainf"] > 0.0)
+
+
+def test_parts_of_the_truth_join_to_the_whole() -> None:
+    settings = ShortSettings(start="2015-07-20", years=1, spin_up=1, cells=(0, 9, 14), seed=4)
+    world = make_world(settings)
+
+    def truth(cells: slice = slice(None)) -> TruthRun:
+        random = random_streams(settings.seed)
+        return run_true_land(settings, world.surface, world.weather, random, compiled=False, cells=cells)
+
+    whole, joined = truth(), join_truth([truth(slice(0, 2)), truth(slice(2, 3))])
+    assert np.array_equal(whole.time, joined.time)
+    for name, values in whole.values.items():
+        assert values.shape == (48, 3)
+        assert joined.values[name] == pytest.approx(values, rel=1e-6), name
 
 
 def test_a_doubled_cloudburst_is_still_rain_that_the_reader_takes() -> None:
