@@ -3,25 +3,28 @@
 import logging
 import pickle
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from dalearn.errors import InputError
 from dalearn.experiments.config import Config
 from dalearn.experiments.crew import Crew, Share
 from dalearn.experiments.observations import check_overlap
-from dalearn.experiments.parts import take_part
 from dalearn.experiments.prepare import source_files
 from dalearn.experiments.progress import PartProgress
 from dalearn.experiments.provenance import file_record
 from dalearn.experiments.run_directory import RunDirectory
 from dalearn.experiments.setup import Setup
 from dalearn.files import write_whole
-from dalearn.twin.build import build_twin
-from dalearn.twin.truth_run import TrueLand, TruthRun
+from dalearn.forcing.series import ForcingSeries
+from dalearn.land.model import LandModel
+from dalearn.land.options import LandOptions
+from dalearn.twin.build import INPUTS, join_truth, make_world, random_streams, write_drivers, write_observed
+from dalearn.twin.true_land import TrueLand
+from dalearn.twin.truth_run import TruthRun, run_truth
 
 logger = logging.getLogger("dalearn")
 
@@ -53,39 +56,57 @@ def input_records(files: dict[str, Path]) -> dict[str, dict[str, Any]]:
     return {name: found[path] for name, path in files.items()}
 
 
+@dataclass(frozen=True)
+class TruthPart:
+    """What the truth of some cells follows from; ``water_layers`` are those of the whole domain (``LandModel``)."""
+
+    land: TrueLand
+    weather: ForcingSeries
+    water_layers: int
+
+
 def make_twin(setup: Setup, directory: RunDirectory, crew: Crew) -> list[Path]:
     """Make the files of the twin that the configuration describes, its truth in parts; returns them."""
-    config = setup.config
-    assert config.twin is not None
-    _use_threads(config)
-
-    def run(land: TrueLand) -> TruthRun:
-        parts = crew.plan("inputs", land.grid, directory)
-        if len(parts) == 1:
-            with PartProgress("inputs", [directory.path], 0, shown=True) as progress:
-                return land.run(compiled=config.compile, progress=_show(progress))
+    settings = setup.config.twin
+    assert settings is not None
+    _use_threads(setup.config)
+    world = make_world(settings)
+    write_drivers(directory.path, settings, world)
+    land = TrueLand.draw(settings, world.surface, random_streams(settings.seed))
+    layers = int(land.parameters.soil.holds_water.any(dim=-1).sum())
+    parts = crew.plan("inputs", land.grid, directory)
+    if len(parts) == 1:
+        with PartProgress("twin: truth", [directory.path], 0, shown=True) as progress:
+            truth = _run_truth(setup.config, TruthPart(land, world.weather, layers), progress)
+    else:
         for part in parts:
             folder = directory.partial("inputs") / part.name
             if not (folder / TRUTH).exists():
-                of_part = land.part(take_part(land.grid, part), part.cells, part.columns)
-                _write_pickle(folder / LAND, of_part)
-        truths = [_read_pickle(folder / TRUTH) for folder in crew.run("inputs", parts, setup, directory)]
-        names = truths[0].values
-        values = {name: np.concatenate([truth.values[name] for truth in truths], axis=-1) for name in names}
-        return TruthRun(truths[0].time, values)
-
-    return build_twin(directory.path, config.twin, run=run)
+                _write_pickle(folder / LAND, TruthPart(land.part(part.cells), world.weather.select(part.cells), layers))
+        truth = join_truth([_read_pickle(folder / TRUTH) for folder in crew.run("inputs", parts, setup, directory)])
+    write_observed(directory.path, settings, world, truth)
+    return [*(directory / "inputs" / name for name in INPUTS), directory / "truth.nc"]
 
 
 def run_part(share: Share) -> None:
     """Run the truth of some cells of the twin, unless it has been done, and leave it in the folder of the part."""
     if (share.folder / TRUTH).exists():
         return
-    config = share.setup.config
-    _use_threads(config)
-    land: TrueLand = _read_pickle(share.folder / LAND)
-    truth = land.run(compiled=config.compile, progress=_show(share.progress))
+    _use_threads(share.setup.config)
+    truth = _run_truth(share.setup.config, _read_pickle(share.folder / LAND), share.progress)
     _write_pickle(share.folder / TRUTH, truth)
+
+
+def _run_truth(config: Config, part: TruthPart, progress: PartProgress) -> TruthRun:
+    settings, land = config.twin, part.land
+    assert settings is not None
+    options = LandOptions(time_step=settings.time_step)
+    model = LandModel(land.parameters, options, compiled=config.compile, water_layers=part.water_layers)
+    return run_truth(model, land.grid, part.weather, land.calendar, settings, _show(progress))
+
+
+def _use_threads(config: Config) -> None:
+    torch.set_num_threads(config.threads or 1)  # see Setup.use_threads
 
 
 def _show(progress: PartProgress) -> Callable[[int, int], None]:
@@ -110,10 +131,6 @@ def _write_pickle(path: Path, value: Any) -> None:
 def _read_pickle(path: Path) -> Any:
     with path.open("rb") as file:
         return pickle.load(file)
-
-
-def _use_threads(config: Config) -> None:
-    torch.set_num_threads(config.threads or 1)  # a hundred columns: see Setup.use_threads
 
 
 def check_inputs(setup: Setup) -> None:

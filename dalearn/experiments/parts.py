@@ -52,9 +52,10 @@ class Part:
 def plan_parts(grid: Grid, count: int) -> list[Part]:
     """At most ``count`` parts with about the same number of columns, none empty.
 
-    Without compilation the last columns, which do not fill a vector, may differ from the others in the last bit
-    (``land/power.py``).  A cut at a multiple of ``ALIGNMENT`` columns leaves every column in the company it has in the
-    whole domain; so a cut moves there where that costs little balance.
+    Torch computes powers of most elements with vector instructions and of the last ones, which do not fill a vector,
+    with another function that may differ in the last bit.  Compiled blocks have no such ends; without them a cut at a
+    multiple of ``ALIGNMENT`` columns leaves every column in the company it has in the whole domain, so a cut moves
+    there where that costs little balance.
     """
     per_cell = np.bincount(grid.cell_of_column.cpu().numpy(), minlength=grid.cell_count)
     ends = np.concatenate([[0], np.cumsum(per_cell)])  # columns before each cell

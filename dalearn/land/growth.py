@@ -12,7 +12,6 @@ from torch import Tensor
 
 from dalearn.constants import DAY, TRIPLE_POINT
 from dalearn.land.maintenance import doubling_rate, linear_rate, woody_rate
-from dalearn.land.power import power
 from dalearn.land.roots_and_wood import LeafTurnover, grow_roots_and_wood, respire_roots_and_wood
 from dalearn.land.state import RootsAndWood, SoilParameters, VegetationParameters
 
@@ -77,13 +76,13 @@ class CarbonFluxes(NamedTuple):
 
 def structural_total(leaf_biomass: Tensor) -> Tensor:
     """Leaf plus active structural biomass that the nitrogen dilution law gives to a leaf biomass >= 0 (4.2)."""
-    return power(leaf_biomass / DILUTION_FACTOR, 1.0 / (1.0 - DILUTION_EXPONENT))
+    return (leaf_biomass / DILUTION_FACTOR) ** (1.0 / (1.0 - DILUTION_EXPONENT))
 
 
 def leaf_of_total(total: Tensor) -> Tensor:
     """Leaf biomass that the dilution law gives to a total; 0 for a total <= 0."""
     some = total > 0.0
-    leaf = DILUTION_FACTOR * power(torch.where(some, total, 1.0), 1.0 - DILUTION_EXPONENT)
+    leaf = DILUTION_FACTOR * torch.where(some, total, 1.0) ** (1.0 - DILUTION_EXPONENT)
     return torch.where(some, leaf, 0.0)
 
 
@@ -188,7 +187,7 @@ def leaf_life(
         # The arc tangent of the latitude in radians is what SURFEX has.
         angle = torch.atan(torch.deg2rad(vegetation.latitude.abs()))
         reference = torch.clamp(LEAF_AREA_AT_EQUATOR - LEAF_AREA_PER_ATAN * angle, min=SMALLEST_LEAF_AREA)
-    shading = power(1e3 * vegetation.mesophyll_conductance, LONGEVITY_EXPONENT) * leaf_area_index / reference
+    shading = (1e3 * vegetation.mesophyll_conductance) ** LONGEVITY_EXPONENT * leaf_area_index / reference
     productivity = torch.clamp(maximum_leaf_assimilation / vegetation.reference_assimilation, max=1.0)
     life = potential * torch.clamp(shading, min=1.0) * productivity
     return torch.maximum(life, SHORTEST_LIFE_SHARE * potential)

@@ -1,7 +1,7 @@
 """The truth: the land model with the true land and the true weather, harvested every day."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -9,9 +9,7 @@ import torch
 from dalearn.forcing.series import ForcingSeries
 from dalearn.grid import Grid
 from dalearn.land.model import LandModel
-from dalearn.land.options import LandOptions
-from dalearn.land.state import LandParameters, LandState
-from dalearn.tree import select_columns
+from dalearn.land.state import LandState
 from dalearn.twin.settings import TwinSettings
 from dalearn.twin.truth import HarvestCalendar, harvest
 
@@ -32,41 +30,6 @@ class TruthRun:
 
     time: np.ndarray
     values: dict[str, np.ndarray]
-
-
-@dataclass(frozen=True, eq=False)
-class TrueLand:
-    """All that the truth of some cells follows from."""
-
-    grid: Grid
-    parameters: LandParameters
-    weather: ForcingSeries
-    calendar: HarvestCalendar
-    settings: TwinSettings
-    water_layers: int = 0  # at least so many, where the cells are a part (``LandModel``)
-
-    def part(self, grid: Grid, cells: slice, columns: slice) -> "TrueLand":
-        """The same for ``cells`` and their ``columns``, which ``grid`` describes."""
-        names = ("latitude", "longitude", "altitude", "temperature_height", "wind_height")
-        weather = replace(
-            self.weather,
-            records={name: np.ascontiguousarray(values[:, cells]) for name, values in self.weather.records.items()},
-            **{name: getattr(self.weather, name)[cells] for name in names},
-        )
-        calendar = replace(
-            self.calendar, cut=self.calendar.cut[:, columns], regrowth=self.calendar.regrowth[:, columns]
-        )
-        parameters = select_columns(self.parameters, torch.arange(columns.start, columns.stop))
-        layers = int(self.parameters.soil.holds_water.any(dim=-1).sum())
-        return TrueLand(grid, parameters, weather, calendar, self.settings, layers)
-
-    def run(
-        self, *, compiled: bool = True, progress: Progress | None = None, end: np.datetime64 | None = None
-    ) -> TruthRun:
-        """The truth of these cells; ``progress`` and ``end`` as in ``run_truth``."""
-        options = LandOptions(time_step=self.settings.time_step)
-        model = LandModel(self.parameters, options, compiled=compiled, water_layers=self.water_layers)
-        return run_truth(model, self.grid, self.weather, self.calendar, self.settings, progress, end=end)
 
 
 def run_truth(
@@ -96,17 +59,17 @@ def run_truth(
         done += 1
         if progress:
             progress(done, total)
-    days = []
-    for date in period:
+    names = output_names()
+    values = np.empty((len(names), 24 * len(period), grid.cell_count), np.float32)
+    for number, date in enumerate(period):
         state, means = _run_day(model, grid, weather, calendar, state, date)
-        days.append(means.numpy())
+        values[:, 24 * number : 24 * (number + 1)] = means.transpose(0, 1).numpy()
         done += 1
         if progress:
             progress(done, total)
 
-    values = np.concatenate(days)
-    time = first.astype("datetime64[s]") + np.arange(1, len(values) + 1) * np.timedelta64(3600, "s")
-    return TruthRun(time, {name: values[:, row] for row, name in enumerate(output_names())})
+    time = first.astype("datetime64[s]") + np.arange(1, values.shape[1] + 1) * np.timedelta64(3600, "s")
+    return TruthRun(time, dict(zip(names, values, strict=True)))
 
 
 def _cold_start(model: LandModel, grid: Grid, weather: ForcingSeries) -> LandState:
