@@ -4,6 +4,7 @@ A column is a (cell, patch) pair with a positive fraction.  The land model sees 
 filter see cells.  ``Grid`` knows which column belongs to which cell and averages columns to cells.
 """
 
+import functools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,6 +27,14 @@ PATCH_NAMES = (
     "C4 grassland",
     "wetlands and parks",
 )
+
+
+def sum_in_order(values: Tensor, dim: int) -> Tensor:
+    """The sum along a short axis, one element after the other.
+
+    Torch chooses the order by the lengths of the other axes, so that the number of cells would show in the last bit.
+    """
+    return functools.reduce(torch.add, values.unbind(dim))
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +92,7 @@ class Grid:
 
     def cell_mean(self, values: Tensor) -> Tensor:
         """Fraction-weighted mean ``(..., column) -> (..., cell)``; a sum over slots, so deterministic."""
-        return self.to_slots(values * self.fraction.to(values.dtype)).sum(dim=-2)
+        return sum_in_order(self.to_slots(values * self.fraction.to(values.dtype)), -2)
 
     def to_columns(self, values: Tensor) -> Tensor:
         """The value of its cell for every column, ``(..., cell) -> (..., column)``."""
