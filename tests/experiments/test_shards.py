@@ -219,6 +219,9 @@ def test_an_error_of_any_process_is_one_line_and_exit_code_2(config: Path, tmp_p
     subprocess.run([*command, "--processes", "1"], env=environment(), check=True, capture_output=True)
     with netCDF4.Dataset(directory / "inputs" / "FORCING.nc", "a") as file:
         file["Tair"][50, len(CELLS) - 1] = 20.0
+    record = json.loads((directory / "stages" / "inputs.json").read_text())
+    record["outputs"]["inputs/FORCING.nc"] = (directory / "inputs" / "FORCING.nc").stat().st_size
+    (directory / "stages" / "inputs.json").write_text(json.dumps(record))
     command[3] = "open-loop"
     result = subprocess.run([*command, "--processes", "2"], env=environment(), capture_output=True, text=True)
     assert result.returncode == 2
