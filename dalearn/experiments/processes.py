@@ -8,7 +8,7 @@ from dalearn.land.parameters import build_parameters
 from dalearn.twin.build import twin_surface
 
 # Below so many columns per process a step of the model takes hardly less time with half of them (docs/scaling.md)
-COLUMNS_WORTH_A_PROCESS = 400
+COLUMNS_WORTH_A_PROCESS = 300
 
 
 def choose_processes(config: Config) -> int:
