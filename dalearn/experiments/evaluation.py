@@ -121,7 +121,7 @@ def _compare_jacobians(setup: Setup, directory: RunDirectory) -> dict[str, Any]:
     model = LandModel(setup.model.parameters, setup.model.options, compiled=False)
     comparisons = []
     for start in setup.jacobian_windows:
-        path = state_path(directory, np.datetime64(start))
+        path = state_path(directory.path, np.datetime64(start))
         state, _, _ = read_state(path, setup.grid.column_count, dtype=torch.float64, device=setup.device)
         comparisons.append(compare_window(setup, model, state, start, operators))
     combined = combine(comparisons)

@@ -103,10 +103,17 @@ class LandModel:
             that the options CM13 and SGH need, else InputError.
         options: physics choices and time step.
         compiled: compile the repeated blocks (with a fall-back to eager execution).
+        water_layers: soil layers to be treated at least, for columns that are a part of a domain: then the blocks
+            compiled for any part serve all of them.
     """
 
     def __init__(
-        self, parameters: LandParameters, options: LandOptions | None = None, *, compiled: bool = True
+        self,
+        parameters: LandParameters,
+        options: LandOptions | None = None,
+        *,
+        compiled: bool = True,
+        water_layers: int = 0,
     ) -> None:
         self.parameters = parameters
         self.options = options or LandOptions()
@@ -114,7 +121,7 @@ class LandModel:
         self._current: tuple[int | None, LandParameters | Packed] | None = None
         self._layouts: dict[type, Layout] = {}
         self._last: tuple[LandState, Any] | None = None  # the state a step returned, and the form it came in
-        self._fewest_water_layers = 0
+        self._fewest_water_layers = water_layers
         if self.options.albedo == "CM13" and parameters.albedo_cycle is None:
             raise InputError(f"land.albedo: CM13 needs {', '.join(ALBEDO_MAPS)} (cell, decade) in the surface map")
         if self.options.runoff == "SGH" and parameters.topography is None:
@@ -122,10 +129,8 @@ class LandModel:
 
     def with_parameters(self, parameters: LandParameters) -> "LandModel":
         """The same model for other columns."""
-        model = LandModel(parameters, self.options, compiled=self.compiled)
         # a part of the columns, with shallower soils, then runs in the blocks compiled for the whole
-        model._fewest_water_layers = self.water_layers
-        return model
+        return LandModel(parameters, self.options, compiled=self.compiled, water_layers=self.water_layers)
 
     @cached_property
     def water_layers(self) -> int:
