@@ -87,7 +87,7 @@ def build_parser() -> Parser:
     command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
     command.add_argument("--run-directory", metavar="DIR", help="where an earlier run may have left its states")
     command.add_argument("--columns", type=_positive, metavar="N", help="at least so many columns (default: all, once)")
-    command.add_argument("--compile", action="store_true", help="time compiled back ends; they compile for minutes")
+    command.add_argument("--compile", action="store_true", help="time compiled back ends")
     command.add_argument("--json", action="store_true", help="one JSON object on standard output")
     command.set_defaults(function=compare_jacobians)
 
@@ -108,7 +108,7 @@ def build_parser() -> Parser:
     )
     command.add_argument("case", type=Path, metavar="CASE.nc", help="stored run, or a folder for the table of all")
     command.add_argument("--dtype", choices=("float64", "float32"), default="float64")
-    command.add_argument("--eager", action="store_true", help="do not compile: quicker for short runs only")
+    command.add_argument("--eager", action="store_true", help="do not compile")
     command.add_argument("--steps", type=_positive, metavar="N", help="output steps to run (default: all)")
     command.add_argument("--plot", type=Path, metavar="DIR", help="overlay both series in figures in this folder")
     command.add_argument("--json", action="store_true", help="one JSON object on standard output")
