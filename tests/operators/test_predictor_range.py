@@ -91,7 +91,7 @@ def test_rule_can_be_changed_and_is_checked():
     operator = create_operator("lai", cell_count=1)
     operator.out_of_range = "drop"
     assert operator.options()["out_of_range"] == "drop"
-    with pytest.raises(InputError, match="choose one of clip, refuse, drop"):
+    with pytest.raises(InputError, match="choose one of clip, extrapolate, refuse, drop"):
         operator.out_of_range = "ignore"
-    with pytest.raises(InputError, match="choose one of clip, refuse, drop"):
+    with pytest.raises(InputError, match="choose one of clip, extrapolate, refuse, drop"):
         create_operator("lai", cell_count=1, out_of_range="ignore")
