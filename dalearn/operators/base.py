@@ -89,7 +89,7 @@ class ObservationOperator(nn.Module):
 
     @property
     def out_of_range(self) -> str:
-        """The rule outside the training range: ``clip``, ``refuse`` or ``drop``; may be assigned."""
+        """The rule outside the training range: ``clip``, ``extrapolate``, ``refuse`` or ``drop``; may be assigned."""
         return self.predictor_range.rule
 
     @out_of_range.setter

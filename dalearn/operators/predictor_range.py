@@ -1,10 +1,13 @@
 """The range of predictors an operator was trained on: know it, count when it is left, and handle it.
 
 A network extrapolates freely outside its training range and can be worse there than a straight line, so every
-operator carries the range per cell and predictor and one of three rules:
+operator carries the range per cell and predictor and one of four rules:
 
 ``clip``    predictors are moved to the nearest bound before the operator sees them.  The derivative with respect
-            to a predictor outside its range is then exactly zero: no increment is made on its account.
+            to a predictor outside its range is then exactly zero: no increment is made on its account, and a filter
+            cannot bring back a state that has left it, however large the departure.
+``extrapolate``  the operator goes on as its formula does, a network of ReLU neurons as straight lines; exits are
+            counted.  The published operator (Corchia et al. 2023) has no bounds.
 ``refuse``  ``check`` stops with an error naming cell, predictor, value and range.
 ``drop``    ``check`` marks the cell as unusable, so that its observation is rejected; the operator itself still
             returns the raw, extrapolated value.
@@ -20,7 +23,7 @@ from torch import Tensor, nn
 
 from dalearn.errors import InputError
 
-OUT_OF_RANGE_RULES = ("clip", "refuse", "drop")
+OUT_OF_RANGE_RULES = ("clip", "extrapolate", "refuse", "drop")
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ class PredictorRange(nn.Module):
         lower, upper = float(self.predictor_minimum[cell, number]), float(self.predictor_maximum[cell, number])
         return (
             f"cell {cell}: predictor {self.predictors[number]} = {value:.6g} is outside the training range "
-            f"[{lower:.6g}, {upper:.6g}]: train on a wider period or set out_of_range to clip or drop"
+            f"[{lower:.6g}, {upper:.6g}]: train on a wider period or set out_of_range to clip, extrapolate or drop"
         )
 
     def report(self) -> RangeReport:
