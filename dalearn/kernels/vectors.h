@@ -6,7 +6,6 @@
 
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #if defined(__AVX__) || defined(__SSE2__)
 #include <immintrin.h>
 #endif
@@ -46,8 +45,9 @@ static constexpr int WIDTH = BYTES / sizeof(NUMBER);
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE Vector all(NUMBER x) { return x - Vector{}; }
-INLINE Vector load(const NUMBER *from) { Vector x; std::memcpy(&x, from, BYTES); return x; }
-INLINE void store(NUMBER *to, Vector x) { std::memcpy(to, &x, BYTES); }
+typedef NUMBER Unaligned __attribute__((vector_size(BYTES), aligned(sizeof(NUMBER))));
+INLINE Vector load(const NUMBER *from) { return *(const Unaligned *)from; }
+INLINE void store(NUMBER *to, Vector x) { *(Unaligned *)to = x; }
 INLINE Vector choose(Mask condition, Vector a, Vector b) { return condition ? a : b; }
 
 // not-a-number stays so, from either side
@@ -55,6 +55,19 @@ INLINE Vector minimum(Vector a, Vector b) { Vector least = a < b ? a : b; return
 INLINE Vector maximum(Vector a, Vector b) { Vector most = a > b ? a : b; return a != a ? a : most; }
 INLINE Vector at_most(Vector a, NUMBER limit) { return all(limit) < a ? all(limit) : a; }
 INLINE Vector at_least(Vector a, NUMBER limit) { return all(limit) > a ? all(limit) : a; }
+
+// Soil that is not frozen, a canopy without leaves: neighbouring columns often have the same simple argument.
+INLINE bool everywhere(Vector x, NUMBER value) {
+#if BYTES == 64
+  if constexpr (sizeof(NUMBER) == 8) return _mm512_cmp_pd_mask((__m512d)x, (__m512d)all(value), _CMP_EQ_OQ) == 0xff;
+  else return _mm512_cmp_ps_mask((__m512)x, (__m512)all(value), _CMP_EQ_OQ) == 0xffff;
+#elif BYTES == 32
+  if constexpr (sizeof(NUMBER) == 8) return _mm256_movemask_pd((__m256d)(x == all(value))) == 0xf;
+  else return _mm256_movemask_ps((__m256)(x == all(value))) == 0xff;
+#else
+  return false;
+#endif
+}
 
 INLINE Vector absolute(Vector x) {
   const Mask sign = Mask{} + ((Whole)1 << (8 * sizeof(NUMBER) - 1));
@@ -105,6 +118,7 @@ INLINE Reduced reduce_exponent(Vector x) {
 }
 
 INLINE Vector exponential(Vector x) {
+  if (everywhere(x, 0)) return all(1);
   const Reduced r = reduce_exponent(x);
   const Vector y = ((r.rest * r.rest) * r.tail + r.rest + NUMBER(1)) * r.scale;
   const Vector large = all(Format::exponential_upper) < x ? all(__builtin_inf()) : y;
@@ -119,6 +133,7 @@ INLINE Vector exponential_minus_one(Vector x) {
 }
 
 INLINE Vector logarithm(Vector x) {
+  if (everywhere(x, 1)) return Vector{};
   // x = 2^e m with m from sqrt(1/2) to sqrt(2);  log m = 2 (s + s^3/3 + ...) with s = (m - 1) / (m + 1)
   const Whole half_root = sizeof(NUMBER) == 8 ? (Whole)0x3FE6A09E667F3BCDLL : (Whole)0x3F3504F3;
   const Mask offset = (Mask)x - half_root;
@@ -171,5 +186,11 @@ INLINE Vector cosine(Vector x) {
 INLINE Vector arctangent(Vector x) {
   Vector y;
   for (int i = 0; i < WIDTH; ++i) y[i] = std::atan(x[i]);
+  return y;
+}
+
+INLINE Vector arccosine(Vector x) {
+  Vector y;
+  for (int i = 0; i < WIDTH; ++i) y[i] = std::acos(x[i]);
   return y;
 }

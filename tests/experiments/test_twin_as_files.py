@@ -16,25 +16,25 @@ FILES = {"sigma0": "sigma0.nc", "LAI": "lai.nc", "SWI": "ssm_satellite.nc", "sta
 
 
 def short(repository: Path) -> dict[str, Any]:
-    """configs/corchia2023.yaml for three cells (Condom, Mouthoumet and one in the Landes) and twelve days of June."""
+    """configs/corchia2023.yaml for three cells (Condom, Mouthoumet and one in the Landes) and nine days of June."""
     content = yaml.safe_load((repository / "configs" / "corchia2023.yaml").read_text())
     content["compile"] = False
     content["twin"] |= {
-        "cells": [85, 129, 238], "start": "2007-06-01", "years": 1, "length_days": 14, "spin_up": 0, "lai_interval": 2,
+        "cells": [85, 129, 238], "start": "2007-06-01", "years": 1, "length_days": 10, "spin_up": 0, "lai_interval": 2,
         "time_step": 3600,
     }  # fmt: skip
     content["land"]["time_step"] = 3600
     content["observations"][2] |= {"rescale": "none"}  # a fit by month takes months
     content["open_loop"] |= {
-        "start": "2007-06-01", "end": "2007-06-13", "block_days": 5,
-        "spin_up": {"start": "2007-06-01", "end": "2007-06-03", "repetitions": 1},
+        "start": "2007-06-01", "end": "2007-06-10", "block_days": 4,
+        "spin_up": {"start": "2007-06-01", "end": "2007-06-02", "repetitions": 1},
     }  # fmt: skip
     content["training"] |= {
-        "start": "2007-06-01", "end": "2007-06-09", "test_start": "2007-06-09", "test_end": "2007-06-13",
-        "settings": {"epochs": 3, "minimum_samples": 5},
+        "start": "2007-06-01", "end": "2007-06-07", "test_start": "2007-06-07", "test_end": "2007-06-10",
+        "settings": {"epochs": 3, "minimum_samples": 4},
     }  # fmt: skip
     content["assimilation"] |= {
-        "start": "2007-06-09", "end": "2007-06-13",
+        "start": "2007-06-07", "end": "2007-06-10",
         "experiments": [{"name": "EKF", "observations": ["sigma0"]}, {"name": "EKF_LAI", "observations": ["LAI"]}],
     }  # fmt: skip
     return content
