@@ -13,6 +13,7 @@ from dalearn.errors import InputError
 from dalearn.experiments.config import Config
 from dalearn.experiments.crew import Crew, Share
 from dalearn.experiments.observations import check_overlap
+from dalearn.experiments.parts import plan_parts
 from dalearn.experiments.prepare import source_files
 from dalearn.experiments.progress import PartProgress
 from dalearn.experiments.provenance import file_record
@@ -133,16 +134,17 @@ def _read_pickle(path: Path) -> Any:
         return pickle.load(file)
 
 
-def check_inputs(setup: Setup) -> None:
-    """Read and check everything that the experiment will use.
+def check_inputs(setup: Setup, processes: int = 1) -> None:
+    """Read and check everything that the experiment will use, the forcing in as many parts as there are ``processes``.
 
     Raises InputError: one line with the file, the variable and the mend.
     """
     if "forcing" not in setup.config.made():  # what was made was checked as it was written, and may be large
-        forcing = setup.forcing
+        for part in plan_parts(setup.grid, processes):
+            forcing = (setup.of_part(part) if processes > 1 else setup).forcing  # memory holds no more than a part
         logger.info(
             "forcing: %d records of %d s from %s, %d cells", forcing.record_count, forcing.step, forcing.start,
-            forcing.cell_count,
+            setup.grid.cell_count,
         )  # fmt: skip
         logger.info("surface: %d cells, %d columns", setup.grid.cell_count, setup.grid.column_count)
     if setup.config.assimilation is not None:

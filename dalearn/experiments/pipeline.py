@@ -82,7 +82,7 @@ def _run_inputs(setup: Setup, directory: RunDirectory, crew: Crew) -> list[Path]
         files = make_twin(setup, directory, crew)
     else:
         return []
-    check_inputs(setup)
+    check_inputs(setup, crew.ranks.size)
     return files
 
 
@@ -179,7 +179,7 @@ class Pipeline:
         if self.config.prepare is not None:
             check_sources(self.setup, self.directory)
         elif self.config.twin is None:
-            check_inputs(self.setup)
+            check_inputs(self.setup, self.crew.ranks.size)
 
     def _do(self, stage: Stage) -> None:
         if self.is_done(stage.name):
