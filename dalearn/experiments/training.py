@@ -38,7 +38,7 @@ def run_training(setup: Setup, directory: RunDirectory) -> list[Path]:
     config = setup.config.training
     assert config is not None
     observations = read_configured(setup, config.observations)
-    train, test = _samples(setup, config, directory, observations)
+    train, test = read_samples(setup, config, directory, observations)
     results = _train(setup, config, train, observations.units)
     chosen = _best(results)
     operator = results[chosen].operator
@@ -74,9 +74,10 @@ def run_training(setup: Setup, directory: RunDirectory) -> list[Path]:
     return files + tables
 
 
-def _samples(
+def read_samples(
     setup: Setup, config: TrainingConfig, directory: RunDirectory, observations: Observations
 ) -> tuple[Collocation, Collocation]:
+    """The samples of the training and of the test period; InputError when one has none that is complete."""
     open_loop = OpenLoopData(directory / "open_loop.nc")
     leaves = None if config.leaf_area_index == "model" else read_configured(setup, config.leaf_area_index)
     parts = []
