@@ -30,6 +30,7 @@ logger = logging.getLogger("dalearn")
 LAYERS = (1, 2)
 UNITS = (10, 20, 40, 100, 150, 200)
 PATIENCE = 25
+CELLS_TIMES_UNITS = 10_000  # trained at a time: what a core works on stays near it
 QUANTILES = {"minimum": 0.0, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "maximum": 1.0}
 
 
@@ -103,29 +104,37 @@ def _train(
 ) -> dict[str, np.ndarray]:
     begin = time.process_time()
     observed = run.setup.config.observation(run.training.observations)
-    operator = create_operator(
-        "network",
-        cell_count=run.setup.surface.cell_count,
-        predictors=run.training.predictors,
-        quantity=observed.quantity,
-        units=run.units or None,
-        hidden_layers=architecture.layers,
-        hidden_units=architecture.units,
-        dtype=torch.float32,  # half the time; the noise of an observation is a million times its rounding
-    )
-    result = train_operator(
-        operator,
-        torch.from_numpy(packed.predictors),
-        torch.from_numpy(packed.target),
-        settings,
-        validation=packed.validation,
-        patience=patience,
-    )
-    in_training = compute_scores(predict(result.operator, packed.predictors), packed.target)
+    cells = np.arange(run.setup.surface.cell_count)
+    parts = np.array_split(cells, -(-len(cells) * architecture.units // CELLS_TIMES_UNITS))
+    rmsd, predicted, epochs = [], [], 0
+    for part in parts:
+        operator = create_operator(
+            "network",
+            cell_count=len(part),
+            predictors=run.training.predictors,
+            quantity=observed.quantity,
+            units=run.units or None,
+            hidden_layers=architecture.layers,
+            hidden_units=architecture.units,
+            cell_identifiers=part.tolist(),
+            dtype=torch.float32,  # half the time; the noise of an observation is a million times its rounding
+        )
+        result = train_operator(
+            operator,
+            torch.from_numpy(packed.predictors[:, part]),
+            torch.from_numpy(packed.target[:, part]),
+            settings,
+            validation=packed.validation,
+            patience=patience,
+        )
+        in_training = compute_scores(predict(result.operator, packed.predictors[:, part]), packed.target[:, part])
+        rmsd.append(in_training.rmsd)
+        predicted.append(predict(result.operator, test.predictors[:, part]))
+        epochs = max(epochs, len(result.training_rmsd))
     return {
-        "training_rmsd": in_training.rmsd,
-        "test": predict(result.operator, test.predictors),
-        "epochs": np.array(len(result.training_rmsd)),
+        "training_rmsd": np.concatenate(rmsd),
+        "test": np.concatenate(predicted, axis=1),
+        "epochs": np.array(epochs),
         "seconds": np.array(time.process_time() - begin),
     }
 

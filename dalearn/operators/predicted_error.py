@@ -18,17 +18,17 @@ ITERATIONS = 100
 
 
 class PredictedError(nn.Module):
-    """``level`` (cell,), ``slope`` and ``curvature`` (predictor,); buffers, since no step of the training moves them."""
+    """Parameters ``level`` (cell,), ``slope`` and ``curvature`` (predictor,).
 
-    level: Tensor
-    slope: Tensor
-    curvature: Tensor
+    The operator itself does not depend on them, so its training leaves them alone; the likelihood of the innovations
+    does (``differentiable_cycle``).
+    """
 
     def __init__(self, cell_count: int, predictor_count: int, dtype: torch.dtype) -> None:
         super().__init__()
-        self.register_buffer("level", torch.zeros(cell_count, dtype=dtype))
-        self.register_buffer("slope", torch.zeros(predictor_count, dtype=dtype))
-        self.register_buffer("curvature", torch.zeros(predictor_count, dtype=dtype))
+        self.level = nn.Parameter(torch.zeros(cell_count, dtype=dtype))
+        self.slope = nn.Parameter(torch.zeros(predictor_count, dtype=dtype))
+        self.curvature = nn.Parameter(torch.zeros(predictor_count, dtype=dtype))
 
     def forward(self, score: Tensor) -> Tensor:
         """Standard deviations (..., cell) at the z-scores ``score`` (..., cell, n), in the units of the errors fitted."""
@@ -48,7 +48,8 @@ class PredictedError(nn.Module):
         score, error = score.to(dtype), torch.where(valid, error, 0.0).to(dtype)
         common = 0.5 * (error.square().sum() / total).clamp(min=torch.finfo(torch.float32).tiny).log()
         level, slope, curvature = (
-            torch.zeros_like(values, dtype=dtype).requires_grad_() for values in (self.level, self.slope, self.curvature)
+            torch.zeros_like(values, dtype=dtype).requires_grad_()
+            for values in (self.level, self.slope, self.curvature)
         )
         mean = common.clone().requires_grad_()
         parameters = [mean, level, slope, curvature]
