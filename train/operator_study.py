@@ -1,13 +1,13 @@
-"""Observation operators side by side on the open loop of a run: skill, derivatives, cost, and what the filter makes of them.
+"""Observation operators side by side on the open loop of a run: skill, derivatives, cost, effect on the analysis.
 
 Example::
 
     python train/operator_study.py runs/corchia2023 --analysis_days 365
 
 writes ``tables/operator_study.csv`` (one row per operator), ``operator_study_full.csv`` (all columns and intervals),
-``operator_study_cells.csv``, ``operator_study_selection.csv`` and ``figures/operator_study.png`` into the run directory,
-where ``dalearn evaluate`` finds the first and the last.  What is trained or analysed is kept under ``studies/``; a killed
-study goes on there.
+``operator_study_cells.csv``, ``operator_study_selection.csv`` and ``figures/operator_study.png`` into the run
+directory, where ``dalearn evaluate`` finds the first and the last.  What is trained or analysed is kept under
+``studies/``; a killed study goes on there.
 """
 
 import dataclasses
@@ -42,7 +42,8 @@ LOG = logging.getLogger("dalearn")
 OPEN_LOOP = "open loop"
 OWN_ERROR = ", its own R"
 CONCISE = (
-    "operator", "weights per cell", "RMSD ({units})", "RMSD - {reference} ({units})", "RMSD - {reference} ({units}) low",
+    "operator", "weights per cell", "RMSD ({units})",
+    "RMSD - {reference} ({units})", "RMSD - {reference} ({units}) low",
     "RMSD - {reference} ({units}) high", "R", "cells better (%)", "RMSD, LAI of the model ({units})",
     "d/dWG2 RMSD (dB per m3 m-3)", "d/dLAI RMSD (dB per m2 m-2)", "d/dWG2 wrong sign (%)",
     "forecast RMSD ({units})", "WG2 RMSD (m3 m-3)", "LAI RMSD (m2 m-2)", "training (s of CPU)",
@@ -63,7 +64,7 @@ def study(
         run_directory: of a run whose open loop is done.
         operators: labels of the rows to be made, the network per cell always among them; all when not given.
         epochs: at most so many; those of the run when not given.
-        patience: a cell is done when so many epochs in a row did not improve its validation error; all epochs when null.
+        patience: a cell is done when so many epochs in a row did not improve it in validation; all epochs when null.
         analysis_days: run the filter of the assimilation with every operator over so many windows; 0 for none.
         threads: of the CPU.
     """

@@ -129,9 +129,9 @@ def update_ensemble(
     # a cell counts as frozen when in every patch some member holds ice
     frozen = frozen_cells(grid, forecast.mean.soil_ice)
     rejected = check_observations(quantities, observed, mean.model_equivalent, frozen, usable, settings.quality)
-    deviations = deviations_of_observations(operators, mean.predictors, settings, observation_error)
+    errors = deviations_of_observations(operators, mean.predictors, settings, observation_error)
     soil_range = soil_range_of_cells(grid, parameters)
-    R = observation_variance(quantities, observed, soil_range, settings.observation_error, deviations)
+    R = observation_variance(quantities, observed, soil_range, settings.observation_error, errors)
     expected = torch.diagonal(ensemble_covariance(y, y)).mT + R
     rejected = reject_unlikely(quantities, rejected, departure, expected, settings.quality)
     used = rejected == 0
@@ -139,8 +139,8 @@ def update_ensemble(
     members = control.of(forecast.members).unflatten(-1, (count, -1))  # (control, member, column)
     defined = control.defined(forecast.members, tiled_parameters).unflatten(-1, (count, -1))
     everywhere = defined.all(dim=1)
-    spread = torch.where(defined, members - mean_over_members(members, dim=1).unsqueeze(1), 0.0).movedim(1, 0)
-    analysis = analyse_ensemble(grid.to_slots(spread).flatten(1, 2), y, departure, R, used)
+    deviations = torch.where(defined, members - mean_over_members(members, dim=1).unsqueeze(1), 0.0).movedim(1, 0)
+    analysis = analyse_ensemble(grid.to_slots(deviations).flatten(1, 2), y, departure, R, used)
 
     slots = (len(control.names), grid.slot_count)
     increment, hits = limit_increment(

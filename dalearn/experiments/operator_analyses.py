@@ -1,4 +1,4 @@
-"""What an operator does to the analysis: the same filter, windows and observations with one operator after the other."""
+"""What an operator does to the analysis: the same filter, windows and observations, one operator after the other."""
 
 import dataclasses
 import logging
@@ -41,9 +41,7 @@ def analyse_with(
     """
     section = run.setup.config.assimilation
     if section is None:
-        raise InputError(
-            f"{run.directory / 'config.yaml'}: key assimilation is missing; add it or set analysis_days to 0"
-        )
+        raise InputError(f"{run.directory / 'config.yaml'}: no section assimilation; add it or set analysis_days to 0")
     name = run.training.observations
     experiment = AssimilationExperiment(name=label, observations=[name])
     same = [each for each in section.experiments if each.observations == [name]]

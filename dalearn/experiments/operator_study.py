@@ -28,7 +28,7 @@ from dalearn.operators import LinearOperator, ObservationOperator, create_operat
 
 logger = logging.getLogger("dalearn")
 
-SMOOTHING_DAYS = (None, 7.0, 10.0, 14.0)
+SMOOTHING_DAYS = (None, 7.0, 10.0, 14.0, 20.0)
 SELECTION_EPOCHS = 100
 YEAR = np.timedelta64(365, "D")
 
@@ -95,6 +95,7 @@ def train_candidates(
     days = selection.loc[selection["RMSD"].idxmin(), "days"] if len(selection) > 1 else None
     days = None if days is None or np.isnan(days) else float(days)
     trained = {}
+    mark = [run.mark, dataclasses.asdict(settings), patience]
     for candidate in candidates:
         window = days if candidate.smoothed else None
         results = Results(

@@ -9,6 +9,9 @@ from dalearn.observations.observations import Observations
 
 LONGEST_GAP_DAYS = 35.0  # LAI comes every ten days; a longer gap holds a season that the line would miss
 
+REFITS = 2  # of the sizes of the errors; more change nothing
+SMALLEST = 0.01  # below it an error that is proportional to the value means nothing
+
 
 def interpolate(observations: Observations, time: np.ndarray, longest_gap_days: float = LONGEST_GAP_DAYS) -> np.ndarray:
     """Observed values at ``time`` (time,), linear between observations: (time, cell).
@@ -33,9 +36,10 @@ def interpolate(observations: Observations, time: np.ndarray, longest_gap_days: 
 def smooth(observations: Observations, time: np.ndarray, days: float) -> np.ndarray:
     """Observed values at ``time`` (time,) without most of their noise: (time, cell).
 
-    A straight line through the observations nearby, weighted by a normal curve with a standard deviation of ``days``
+    A line through the observations nearby, weighted by a normal curve with a standard deviation of ``days``
     (local linear regression: Cleveland 1979, doi:10.1080/01621459.1979.10481038), not below the lowest observation of
-    the cell.  NaN where ``interpolate`` has NaN.
+    the cell.  Their errors are taken as proportional to the value, as those of LAI are: after a harvest the small values
+    count, so that what stood before is not smeared over them.  NaN where ``interpolate`` has NaN.
     """
     result = interpolate(observations, time)
     wanted = time.astype("datetime64[s]").astype(np.float64) / 86400.0
@@ -45,15 +49,22 @@ def smooth(observations: Observations, time: np.ndarray, days: float) -> np.ndar
         if not covered.any():
             continue
         known = observations.time[here].astype("datetime64[s]").astype(np.float64) / 86400.0
+        value = observations.value[here]
+        lowest = max(value.min(), SMALLEST)
+        precision = np.ones_like(value)
+        for _ in range(REFITS):
+            precision = 1.0 / np.maximum(_local_line(known, value, precision, known, days), lowest) ** 2
         daily = np.arange(np.floor(known[0]), np.ceil(known[-1]) + 1.0)
-        line = _local_line(known, observations.value[here], daily, days)
-        result[covered, cell] = np.interp(wanted[covered], daily, np.maximum(line, observations.value[here].min()))
+        line = _local_line(known, value, precision, daily, days)
+        result[covered, cell] = np.interp(wanted[covered], daily, np.maximum(line, value.min()))
     return result
 
 
-def _local_line(position: np.ndarray, value: np.ndarray, wanted: np.ndarray, width: float) -> np.ndarray:
+def _local_line(
+    position: np.ndarray, value: np.ndarray, precision: np.ndarray, wanted: np.ndarray, width: float
+) -> np.ndarray:
     apart = position[None] - wanted[:, None]
-    weight = np.exp(-0.5 * (apart / width) ** 2) + np.finfo(np.float64).tiny
+    weight = precision * np.exp(-0.5 * (apart / width) ** 2) + np.finfo(np.float64).tiny
     total, first, second = (np.sum(weight * apart**power, axis=1) for power in range(3))
     determinant = total * second - first**2
     slanted = determinant > 1.0e-6 * total * second  # else one observation counts, and its value is the estimate

@@ -24,7 +24,7 @@ class TrainingConfig:
         predictors: names from the variable table.
         leaf_area_index: ``model``, or the name of the LAI observations that replace the model's LAI as predictor.
         leaf_area_index_smoothing: days, the width of the window in which observed LAI is smoothed before it is a
-            predictor; linear between the observations when null.  Noise of a predictor flattens what is learned from it.
+            predictor; linear between the observations when null.  Noise of a predictor flattens what is learned.
         start, end: training period.
         test_start, test_end: test period, after it.
         tolerance_minutes: an open-loop output counts for an observation when it is so close in time.

@@ -89,7 +89,8 @@ class Results:
 
         def write(temporary: Path) -> None:
             with temporary.open("wb") as file:
-                np.savez_compressed(file, mark=np.array(self.mark), **{key: np.asarray(arrays[key]) for key in arrays})
+                whole: dict[str, Any] = {"mark": self.mark, **arrays}
+                np.savez_compressed(file, **whole)
 
         write_whole(self.folder / f"{name}.npz", write)
 

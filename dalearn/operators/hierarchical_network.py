@@ -52,6 +52,13 @@ class HierarchicalNetworkOperator(ObservationOperator):
     target_mean: Tensor
     target_std: Tensor
     sample_count: Tensor
+    W1: Tensor
+    b1: Tensor
+    embedding_weight: Tensor
+    head: Tensor
+    embedding: Tensor
+    deviation: Tensor
+    offset: Tensor
 
     def __init__(
         self,

@@ -31,12 +31,12 @@ class PredictedError(nn.Module):
         self.curvature = nn.Parameter(torch.zeros(predictor_count, dtype=dtype))
 
     def forward(self, score: Tensor) -> Tensor:
-        """Standard deviations (..., cell) at the z-scores ``score`` (..., cell, n), in the units of the errors fitted."""
+        """Standard deviations (..., cell) at the z-scores ``score`` (..., cell, n), in the units of the errors."""
         return _deviation(score, self.level, self.slope, self.curvature)
 
     @torch.no_grad()
     def fit(self, score: Tensor, error: Tensor, valid: Tensor) -> None:
-        """Maximum likelihood for ``error`` (sample, cell) at ``score`` (sample, cell, n) where ``valid`` (sample, cell).
+        """Maximum likelihood for ``error`` (sample, cell) at ``score`` (sample, cell, n) where ``valid``.
 
         Cells without a valid sample get the mean level; nothing changes without any.
         """
