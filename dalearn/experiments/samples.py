@@ -38,8 +38,8 @@ def smooth(observations: Observations, time: np.ndarray, days: float) -> np.ndar
 
     A line through the observations nearby, weighted by a normal curve with a standard deviation of ``days``
     (local linear regression: Cleveland 1979, doi:10.1080/01621459.1979.10481038), not below the lowest observation of
-    the cell.  Their errors are taken as proportional to the value, as those of LAI are: after a harvest the small values
-    count, so that what stood before is not smeared over them.  NaN where ``interpolate`` has NaN.
+    the cell.  Their errors are taken as proportional to the value, as those of LAI are: after a harvest the small
+    values count, so that what stood before is not smeared over them.  NaN where ``interpolate`` has NaN.
     """
     result = interpolate(observations, time)
     wanted = time.astype("datetime64[s]").astype(np.float64) / 86400.0
@@ -56,7 +56,7 @@ def smooth(observations: Observations, time: np.ndarray, days: float) -> np.ndar
             precision = 1.0 / np.maximum(_local_line(known, value, precision, known, days), lowest) ** 2
         daily = np.arange(np.floor(known[0]), np.ceil(known[-1]) + 1.0)
         line = _local_line(known, value, precision, daily, days)
-        result[covered, cell] = np.interp(wanted[covered], daily, np.maximum(line, value.min()))
+        result[covered, cell] = np.maximum(np.interp(wanted[covered], daily, line), value.min())
     return result
 
 

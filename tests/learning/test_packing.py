@@ -27,7 +27,9 @@ def test_every_complete_sample_is_kept_once_and_in_order(rng):
             there = np.isfinite(packed.target[:, cell]) & (packed.validation == chosen)
             np.testing.assert_array_equal(packed.target[there, cell], target[rows, cell])
             np.testing.assert_array_equal(packed.predictors[there, cell], predictors[rows, cell])
-    assert len(packed.target) == sum((complete & (validation == chosen)[:, None]).sum(0).max() for chosen in (False, True))
+    assert len(packed.target) == sum(
+        (complete & (validation == chosen)[:, None]).sum(0).max() for chosen in (False, True)
+    )
     assert len(packed.target) < 30
 
 

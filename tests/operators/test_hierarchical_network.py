@@ -40,7 +40,7 @@ def test_it_is_the_equation(unlike, draw):
 def test_statistics_are_means_of_cells_and_the_spread_within_them(rng):
     operator = create_operator("hierarchical_network", cell_count=3, predictors=["WG2"], **SMALL)
     predictors = torch.from_numpy(rng.normal(0.25, 0.05, (80, 3, 1)))
-    target = torch.from_numpy(rng.normal(0.0, 0.7, (80, 3)) + [[-12.0, -9.0, -6.0]])
+    target = torch.from_numpy(rng.normal([-12.0, -9.0, -6.0], 0.7, (80, 3)))
     target[:30, 1] = torch.nan
     operator.fit_statistics(predictors, target)
     torch.testing.assert_close(operator.target_mean, target.nanmean(dim=0))
