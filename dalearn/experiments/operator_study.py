@@ -95,7 +95,6 @@ def train_candidates(
     days = selection.loc[selection["RMSD"].idxmin(), "days"] if len(selection) > 1 else None
     days = None if days is None or np.isnan(days) else float(days)
     trained = {}
-    mark = [run.mark, dataclasses.asdict(settings), patience]
     for candidate in candidates:
         window = days if candidate.smoothed else None
         results = Results(
