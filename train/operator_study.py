@@ -45,7 +45,7 @@ CONCISE = (
     "operator", "weights per cell", "RMSD ({units})",
     "RMSD - {reference} ({units})", "RMSD - {reference} ({units}) low",
     "RMSD - {reference} ({units}) high", "R", "cells better (%)", "RMSD, LAI of the model ({units})",
-    "d/dWG2 RMSD (dB per m3 m-3)", "d/dLAI RMSD (dB per m2 m-2)", "d/dWG2 wrong sign (%)",
+    "d/dWG2 RMSD ({units} per m3 m-3)", "d/dLAI RMSD ({units} per m2 m-2)", "d/dWG2 wrong sign (%)",
     "forecast RMSD ({units})", "WG2 RMSD (m3 m-3)", "LAI RMSD (m2 m-2)", "training (s of CPU)",
 )  # fmt: skip
 

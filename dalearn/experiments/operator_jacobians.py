@@ -16,7 +16,7 @@ from dalearn.twin.build import random_streams, twin_surface
 
 VARIABLES = ("WG2", "LAI")
 STEP = {"WG2": 0.01, "LAI": 0.2}  # over which an increment moves the state, m3 m-3 and m2 m-2
-UNITS = {"WG2": "dB per m3 m-3", "LAI": "dB per m2 m-2"}
+UNITS = {"WG2": "m3 m-3", "LAI": "m2 m-2"}
 
 Arrays = dict[str, np.ndarray]
 
@@ -79,12 +79,12 @@ def jacobian_row(operator: ObservationOperator, samples: Collocation, truth: Arr
         values = here[name][seen]
         known = np.isfinite(values)
         size = np.sqrt(np.mean(values[known] ** 2))
-        row[f"d/d{name} ({UNITS[name]})"] = float(values[known].mean())
+        row[f"d/d{name} ({operator.units} per {UNITS[name]})"] = float(values[known].mean())
         if truth is not None:
             true = truth[name][seen]
             known = known & np.isfinite(true)
-            row[f"d/d{name} true ({UNITS[name]})"] = float(true[known].mean())
-            row[f"d/d{name} RMSD ({UNITS[name]})"] = float(np.sqrt(np.mean((values[known] - true[known]) ** 2)))
+            row[f"d/d{name} true ({operator.units} per {UNITS[name]})"] = float(true[known].mean())
+            row[f"d/d{name} RMSD ({operator.units} per {UNITS[name]})"] = float(np.sqrt(np.mean((values[known] - true[known]) ** 2)))
             row[f"d/d{name} wrong sign (%)"] = 100.0 * float((values[known] * true[known] < 0).mean())
         elif name == "WG2":
             row[f"d/d{name} wrong sign (%)"] = 100.0 * float((values[known] < 0).mean())
