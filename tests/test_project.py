@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 # Rooms from the ground up; a room may import its own level and those below.
 LEVELS = (
     {"__init__", "constants", "errors", "tree", "variables", "units", "grid", "regular_grid", "files", "io"},
+    {"kernels"},
     {"land", "operators", "assimilation"},
     {"learning", "evaluation", "forcing", "observations", "surface_maps"},
     {"twin"},

@@ -1,8 +1,8 @@
 """Compilation of the repeated blocks of the land model, with a fall-back that always works.
 
-Each block compiles once for any number of columns (dynamic last axis) and is kept in a disk cache, so that
-the second run starts in seconds.  Where the compiler is missing or fails, the block runs eagerly and one
-warning says so: slower, never wrong.
+On the CPU a block becomes a kernel (``dalearn.kernels``), on a GPU it goes through ``torch.compile``.  Either way it is
+compiled once for any number of columns and kept on disk, so that the second run starts at once.  Where the compiler
+is missing or fails, the block runs eagerly and one warning says so: slower, never wrong.
 
 A block keeps nothing for its derivative but its packed inputs.  Its reverse mode is a second compiled function
 that repeats the forward computation: storing the intermediate values would cost more time than computing them
@@ -10,9 +10,9 @@ again, and far more memory.
 """
 
 import functools
+import hashlib
 import logging
 import os
-import shutil
 import types
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -21,11 +21,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dalearn.kernels import KernelError, build_kernel, compiler
 from dalearn.land.packing import Layout
 
 logger = logging.getLogger(__name__)
 
 _compilation = {"available": True, "prepared": False, "blocks": 0}
+_FAILURES = (KernelError, torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError)
 
 
 class Packed:
@@ -46,15 +48,9 @@ def unpacked(value: Any) -> Any:
     return value.layout.unpack(value.tensor) if isinstance(value, Packed) else value
 
 
-@functools.cache
-def compiler_available() -> bool:
-    """Whether a C++ compiler for the CPU back end is on this machine."""
-    return any(name and shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++", "c++"))
-
-
 def compilation_available() -> bool:
     """Whether blocks are compiled on this machine, as far as is known; warns once where they are not."""
-    if _compilation["available"] and not compiler_available():
+    if _compilation["available"] and compiler() is None:
         _disable("no C++ compiler found (install g++ or clang++, or set CXX)")
     return bool(_compilation["available"])
 
@@ -66,14 +62,27 @@ def _disable(reason: str) -> None:
 
 
 def _prepare() -> None:
-    """Settings that the compiled blocks need, once before the first compilation."""
+    """Settings that compiled blocks need, once before the first compilation."""
     if _compilation["prepared"]:
         return
     _compilation["prepared"] = True
-    logger.info("compiling the land model: a minute or two the first time, some seconds from the cache after that")
+    logger.info("preparing the land model: some seconds the first time, minutes on a GPU; from the disk after that")
     if "TORCHINDUCTOR_CACHE_DIR" not in os.environ:
         root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(root / "dalearn" / "inductor")
+
+
+@functools.cache
+def _physics() -> str:
+    """A digest of the equations: of everything that decides what a block computes, apart from its options."""
+    folder = Path(__file__).parent
+    kernels = folder.parent / "kernels"
+    digest = hashlib.sha256(torch.__version__.encode())
+    for file in sorted(
+        [*folder.glob("*.py"), *kernels.glob("*.py"), *kernels.glob("*.h"), *folder.parent.glob("*.py")]
+    ):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def _own_code(function: types.FunctionType) -> types.FunctionType:
@@ -90,13 +99,17 @@ def mark_columns(tensors: Iterable[Tensor]) -> None:
         torch._dynamo.maybe_mark_dynamic(tensor, 1)
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def _torch_compiled(function: Callable[..., Any], tensors: Sequence[Tensor]) -> Callable[..., Any]:
     options: dict[str, Any] = {}
     if hasattr(torch.compiler, "keep_tensor_guards_unsafe"):
         # everything but the tensors is constant in a block, so only they need checking at every call
         options["guard_filter_fn"] = torch.compiler.keep_tensor_guards_unsafe
     own = _own_code(function)  # type: ignore[arg-type]
-    return torch.compile(own, fullgraph=True, options=options or None)  # type: ignore[call-overload, no-any-return]
+    mark_columns(tensors)
+    compiled = torch.compile(own, fullgraph=True, options=options or None)  # type: ignore[call-overload]
+    with torch.no_grad():
+        compiled(*tensors)
+    return compiled  # type: ignore[no-any-return]
 
 
 class CompiledBlock:
@@ -105,14 +118,16 @@ class CompiledBlock:
     Args:
         function: takes structures (named tuples or tensor dataclasses), returns one or a tuple of several.
         outputs: number of structures returned.
+        name: tells the function from others, with all that is bound to it; None where no name can: the kernel is then
+            traced anew by every process.
     """
 
-    def __init__(self, function: Callable[..., Any], outputs: int = 1) -> None:
+    def __init__(self, function: Callable[..., Any], outputs: int = 1, name: str | None = None) -> None:
         self.function = function
         self.outputs = outputs
-        self._compiled: Callable[..., Any] | None = None
+        self.name = name
         self._on_tensors: Callable[..., Any] | None = None
-        self._pullbacks: dict[tuple[tuple[bool, ...], tuple[bool, ...]], Callable[..., Any]] = {}
+        self._compiled: dict[tuple[Any, ...], Callable[..., Any]] = {}
         self._input_layouts: list[Layout] = []
         self._output_layouts: list[Layout] = []
 
@@ -120,14 +135,13 @@ class CompiledBlock:
         """Compiled, structures come back as ``Packed``; without a compiler as they are."""
         if not compilation_available():
             return self.function(*(unpacked(argument) for argument in arguments))
-        if self._compiled is None and not self._compile(arguments):
-            return self.function(*(unpacked(argument) for argument in arguments))
+        if self._on_tensors is None:
+            self._prepare(arguments)
         inputs = self._packed(arguments)
         if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs):
             tensors = _Differentiable.apply(self, *inputs)
         else:
-            assert self._compiled is not None
-            tensors = self._compiled(*inputs)
+            tensors = self.forward(inputs)
         results = [Packed(*pair) for pair in zip(tensors, self._output_layouts, strict=True)]
         return results[0] if self.outputs == 1 else tuple(results)
 
@@ -137,7 +151,7 @@ class CompiledBlock:
             for value, layout in zip(arguments, self._input_layouts, strict=True)
         ]
 
-    def _compile(self, arguments: tuple[Any, ...]) -> bool:
+    def _prepare(self, arguments: tuple[Any, ...]) -> None:
         _prepare()
         structures = [unpacked(argument) for argument in arguments]
         with torch.no_grad():
@@ -151,44 +165,51 @@ class CompiledBlock:
             parts = results if several else (results,)
             return tuple(layout.pack(part) for layout, part in zip(outputs, parts, strict=True))
 
-        tensors = [tensor.detach() for tensor in self._packed(arguments)]
-        compiled = _compiled(on_tensors)
-        mark_columns(tensors)
-        try:
-            with torch.no_grad():
-                compiled(*tensors)
-        except (torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError) as error:
-            _disable(f"{type(error).__name__}: {str(error).splitlines()[0]}")
-            return False
-        self._compiled, self._on_tensors = compiled, on_tensors
-        return True
+        self._on_tensors = on_tensors
+
+    def forward(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+        """The packed outputs, compiled at its first use, separately for every dtype and device."""
+        key = (inputs[0].dtype, inputs[0].device)
+        function = self._compiled.get(key)
+        if function is None:
+            assert self._on_tensors is not None
+            rows = [layout.row_count for layout in self._output_layouts]
+            function = self._compiled[key] = self._compile(self._on_tensors, inputs, rows, "forward")
+        return function(*inputs)  # type: ignore[no-any-return]
 
     def pullback(
         self, inputs: Sequence[Tensor], wanted: tuple[bool, ...], cotangents: Sequence[Tensor | None]
     ) -> Sequence[Tensor]:
         """The vector-Jacobian product: cotangents of the wanted packed inputs from those of the packed outputs.
 
-        Compiled at its first use, separately for every choice of wanted inputs and given cotangents.
+        Compiled at its first use, separately for every choice of wanted inputs, given cotangents, dtype and device.
         """
         given = tuple(cotangent is not None for cotangent in cotangents)
-        moving = tuple(tensor for tensor, want in zip(inputs, wanted, strict=True) if want)
-        fixed = tuple(tensor for tensor, want in zip(inputs, wanted, strict=True) if not want)
-        known = tuple(cotangent for cotangent in cotangents if cotangent is not None)
-        key = (wanted, given)
-        function = self._pullbacks.get(key)
-        if function is not None:
-            return function(moving, fixed, known)  # type: ignore[no-any-return]
-        assert self._on_tensors is not None
-        plain = _pullback(self._on_tensors, wanted, given)
-        mark_columns((*moving, *fixed, *known))
-        compiled = _compiled(plain)
+        known = [cotangent for cotangent in cotangents if cotangent is not None]
+        key = (inputs[0].dtype, inputs[0].device, wanted, given)
+        function = self._compiled.get(key)
+        if function is None:
+            assert self._on_tensors is not None
+            rows = [tensor.shape[0] for tensor, want in zip(inputs, wanted, strict=True) if want]
+            plain = _pullback(self._on_tensors, wanted, given)
+            function = self._compile(plain, [*inputs, *known], rows, f"derivative {wanted} {given}")
+            self._compiled[key] = function
+        return function(*inputs, *known)  # type: ignore[no-any-return]
+
+    def _compile(
+        self, function: Callable[..., Any], tensors: Sequence[Tensor], rows: Sequence[int], what: str
+    ) -> Callable[..., Any]:
+        """The compiled function, or the function itself with a warning."""
+        tensors = [tensor.detach() for tensor in tensors]
         try:
-            result = compiled(moving, fixed, known)
-        except (torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError) as error:
+            if tensors[0].device.type != "cpu":
+                return _torch_compiled(function, tensors)
+            layouts = [(layout.sizes, layout.masks) for layout in (*self._input_layouts, *self._output_layouts)]
+            name = None if self.name is None else f"{_physics()} {self.name} {what} {layouts}"
+            return build_kernel(function, tensors, rows, name=name)
+        except _FAILURES as error:
             _disable(f"{type(error).__name__}: {str(error).splitlines()[0]}")
-            compiled, result = plain, plain(moving, fixed, known)
-        self._pullbacks[key] = compiled
-        return result  # type: ignore[no-any-return]
+            return function
 
     def eager_pullback(
         self, inputs: Sequence[Tensor], wanted: tuple[bool, ...], cotangents: Sequence[Tensor | None]
@@ -203,17 +224,18 @@ class CompiledBlock:
 
 
 def _pullback(function: Callable[..., Any], wanted: tuple[bool, ...], given: tuple[bool, ...]) -> Callable[..., Any]:
-    """The pull-back of a function of tensors, with the tensors that do not move as constants."""
+    """The pull-back of a function of tensors, of its inputs and the given cotangents."""
 
-    def pull(
-        moving: tuple[Tensor, ...], fixed: tuple[Tensor, ...], cotangents: tuple[Tensor, ...]
-    ) -> tuple[Tensor, ...]:
-        def of_moving(*tensors: Tensor) -> tuple[Tensor, ...]:
-            some, others = iter(tensors), iter(fixed)
-            outputs = function(*(next(some) if want else next(others) for want in wanted))
+    def pull(*tensors: Tensor) -> tuple[Tensor, ...]:
+        inputs, cotangents = tensors[: len(wanted)], tensors[len(wanted) :]
+
+        def of_moving(*moving: Tensor) -> tuple[Tensor, ...]:
+            some = iter(moving)
+            outputs = function(*(next(some) if want else one for one, want in zip(inputs, wanted, strict=True)))
             return tuple(output for output, give in zip(outputs, given, strict=True) if give)
 
-        return torch.func.vjp(of_moving, *moving)[1](cotangents)
+        moving = (one for one, want in zip(inputs, wanted, strict=True) if want)
+        return torch.func.vjp(of_moving, *moving)[1](cotangents)  # type: ignore[no-any-return]
 
     return pull
 
@@ -226,8 +248,7 @@ class _Differentiable(torch.autograd.Function):
         ctx.block = block
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*tensors)
-        assert block._compiled is not None
-        return tuple(block._compiled(*(tensor.detach() for tensor in tensors)))
+        return tuple(block.forward([tensor.detach() for tensor in tensors]))
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | None, ...]:

@@ -2,7 +2,7 @@
 
 ``LandModel.step`` is a pure function of state, forcing and parameters.  The blocks it calls (``step_*.py``)
 compile: the start of the step (thermal state, stress, stomata), snow, the energy sub-step, the canopy water, the
-water sub-step and the end of the step.  The daily growth runs eagerly, once a day.
+water sub-step, the growth of the day and the end of the step.
 """
 
 import dataclasses
@@ -21,7 +21,6 @@ from dalearn.land.growth import (
     INITIAL_LEAF_ASSIMILATION,
     Biomass,
     cold_start_biomass,
-    daily_growth,
     floor_leaf_area_index,
 )
 from dalearn.land.options import LandOptions
@@ -30,12 +29,12 @@ from dalearn.land.roots_and_wood import no_roots_and_wood
 from dalearn.land.snow_pack import empty_pack
 from dalearn.land.soil_ice import maximum_liquid_water
 from dalearn.land.state import Fluxes, Forcing, LandParameters, LandState
-from dalearn.land.step_end import end_step
+from dalearn.land.step_end import end_step, grow
 from dalearn.land.step_heat import run_energy_substep, run_snow
 from dalearn.land.step_start import begin_step
 from dalearn.land.step_water import begin_water, run_water_substep
 from dalearn.land.topmodel import TOPOGRAPHY_MAPS
-from dalearn.tree import named_tensors, select_columns, tile_columns
+from dalearn.tree import named_tensors
 
 COLD_START_RESISTANCE = 100.0  # s m-1
 
@@ -48,21 +47,30 @@ class Blocks(NamedTuple):
     energy: Callable[..., Any]
     begin_water: Callable[..., Any]
     water: Callable[..., Any]
+    growth: Callable[..., Any]
     end_step: Callable[..., Any]
 
 
 def _functions(options: LandOptions, water_layers: int) -> tuple[Callable[..., Any], ...]:
     """The blocks in the order of ``Blocks``."""
-    blocks = (begin_step, run_snow, run_energy_substep, begin_water)
-    water = partial(run_water_substep, options=options, water_layers=water_layers)
-    return (*(partial(block, options=options) for block in blocks), water, partial(end_step, options=options))
+    layers = {"options": options, "water_layers": water_layers}
+    return (
+        partial(begin_step, options=options),
+        partial(run_snow, options=options),
+        partial(run_energy_substep, options=options),
+        partial(begin_water, **layers),
+        partial(run_water_substep, **layers),
+        partial(grow, options=options),
+        partial(end_step, options=options),
+    )
 
 
 @cache
 def _compiled_blocks(options: LandOptions, water_layers: int, parts: tuple[str, ...]) -> Blocks:
     """Compiled blocks, shared by all models of a process that differ in nothing but their columns."""
-    outputs = (3, 2, 1, 2, 1, 2)
-    return Blocks(*map(CompiledBlock, _functions(options, water_layers), outputs))
+    outputs = (3, 2, 1, 2, 1, 1, 2)
+    names = [f"{name} {water_layers} {parts} {options}" for name in Blocks._fields]
+    return Blocks(*map(CompiledBlock, _functions(options, water_layers), outputs, names))
 
 
 class LandModel:
@@ -119,13 +127,8 @@ class LandModel:
         if self._current is None or self._current[0] != decade:
             p = parameters_of_decade(self.parameters, decade)
             packed = self.compiled and compilation_available()
-            self._current = decade, Packed.of(tile_columns(p, 2) if self._single else p) if packed else p
+            self._current = decade, Packed.of(p) if packed else p
         return self._current[1]
-
-    @property
-    def _single(self) -> bool:
-        # the compiler makes a special case of one column, a second compilation for nothing
-        return self.compiled and self.parameters.wind_height.shape[0] == 1
 
     def initial_state(
         self, *, temperature: Tensor, soil_wetness: float = 0.6, leaf_area_index: float = 1.0
@@ -194,8 +197,6 @@ class LandModel:
             state = dataclasses.replace(state, leaf_area_index=climatology[decade])
         block, p = self._blocks, self._constants(decade)
         forcing = dataclasses.replace(forcing, decade=None)
-        if self._single:
-            state, forcing = tile_columns(state, 2), tile_columns(forcing, 2)
         before = self._packed(state)
         start, energy, pools = block.begin_step(before, forcing, p)
         # a pack and its effect, or neither
@@ -206,10 +207,8 @@ class LandModel:
         for _ in range(self.options.water_substeps):
             column = block.water(column, water, start, p)
         if first_of_day and self.options.leaves_grow:
-            pools = daily_growth(unpacked(pools), unpacked(p).vegetation, self.options.canopy)
+            pools = block.growth(pools, p)
         new_state, fluxes = map(unpacked, block.end_step(pools, start, energy, water, column, p, *snow))
-        if self._single:
-            new_state, fluxes = select_columns(new_state, slice(0, 1)), select_columns(fluxes, slice(0, 1))
         return new_state, fluxes
 
     def _packed(self, state: LandState) -> LandState | Packed:

@@ -75,6 +75,15 @@ def _sizes(plan: list[tuple[str, Any]]) -> Iterator[int]:
             yield from _sizes(entry[1])
 
 
+def _masks(plan: list[tuple[str, Any]]) -> Iterator[bool]:
+    """Whether it is a mask, of every field in the order of the packed tensor."""
+    for _, entry in plan:
+        if isinstance(entry, _Rows):
+            yield entry.mask
+        elif entry is not None:
+            yield from _masks(entry[1])
+
+
 class Layout:
     """How a nested structure of ``(column,)`` and ``(layer, column)`` tensors becomes one ``(row, column)``.
 
@@ -88,6 +97,7 @@ class Layout:
         self.kind = type(example)
         self.plan, self.row_count = _plan(example, 0)
         self.sizes = list(_sizes(self.plan))
+        self.masks = list(_masks(self.plan))
 
     def pack(self, value: Any) -> Tensor:
         """The fields of ``value`` as the rows of a new tensor."""

@@ -41,10 +41,13 @@ def thermal_water(temperature: Tensor, moisture: Tensor, ice: Tensor, soil: Soil
     deepest = holds & ~torch.cat([holds[1:], torch.zeros_like(holds[:1])], dim=0)
     node_depth = soil.layer_bottom - 0.5 * soil.layer_thickness
 
-    total = torch.clamp((moisture + ice) / soil.porosity, min=1e-3, max=1.0)
-    potential = soil.saturated_potential * torch.exp(-soil.retention_exponent * torch.log(total))
-    deepest_potential = torch.where(deepest, potential, 0.0).sum(dim=0)
-    deepest_depth = torch.where(deepest, node_depth, 0.0).sum(dim=0)
+    def of_deepest(layered: Tensor) -> Tensor:
+        return torch.where(deepest, layered, 0.0).sum(dim=0)
+
+    total = torch.clamp(of_deepest((moisture + ice) / soil.porosity), min=1e-3, max=1.0)
+    dryness = torch.exp(-of_deepest(soil.retention_exponent) * torch.log(total))
+    deepest_potential = of_deepest(soil.saturated_potential) * dryness
+    deepest_depth = of_deepest(node_depth)
 
     distance = torch.where(holds, 1.0, node_depth - deepest_depth)
     weight = torch.clamp((WATER_TABLE_DEPTH - node_depth) / distance, min=0.0)

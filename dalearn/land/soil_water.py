@@ -12,8 +12,9 @@ from dalearn.constants import (
     GRAVITY,
     MINIMUM_SOIL_MOISTURE,
     TRIPLE_POINT,
+    VAPOUR_PRESSURE_TRIPLE_POINT,
 )
-from dalearn.land.saturation import ice_saturation_vapour_pressure, saturation_vapour_pressure
+from dalearn.land.saturation import saturation_vapour_pressure
 from dalearn.land.soil_ice import FUSION_HEAT, SMALLEST_ICE, freeze_or_thaw
 from dalearn.land.state import SoilParameters
 from dalearn.land.tridiagonal import solve_tridiagonal, stack_layers
@@ -51,8 +52,9 @@ class VapourPressures(NamedTuple):
 
 def soil_vapour_pressures(temperature: Tensor) -> VapourPressures:
     """Pressures for the vapour conductivity, from the temperatures after the energy sub-steps (section 5.4)."""
-    frozen = torch.clamp(temperature, max=TRIPLE_POINT)
-    return VapourPressures(saturation_vapour_pressure(temperature), ice_saturation_vapour_pressure(frozen))
+    over_soil = saturation_vapour_pressure(temperature)
+    # over ice at the triple point where it is warmer; frozen soil has the pressure over ice already
+    return VapourPressures(over_soil, torch.where(temperature > TRIPLE_POINT, VAPOUR_PRESSURE_TRIPLE_POINT, over_soil))
 
 
 def running_excess(amounts: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
@@ -158,10 +160,13 @@ def richards(
     """
     b, dz = soil.retention_exponent, soil.layer_thickness
     liquid = torch.clamp(moisture, min=MINIMUM_SOIL_MOISTURE)
-    log_saturation = torch.clamp(torch.log(liquid / capacity), max=0.0)
-    potential = soil.saturated_potential * torch.exp(-b * log_saturation)
+    log_saturation = torch.log(torch.clamp(liquid / capacity, max=1.0))
+    suction = torch.exp(-b * log_saturation)
+    potential = soil.saturated_potential * suction
+    # S^(2 b + 3) without another exponential
     exponent = 2.0 * b + 3.0
-    conductivity = impedance * soil.saturated_conductivity * torch.exp(exponent * log_saturation)
+    saturation = torch.clamp(liquid / capacity, max=1.0)
+    conductivity = impedance * soil.saturated_conductivity * saturation**3 * torch.reciprocal(suction) ** 2
     vapour_part = vapour_conductivity(
         temperature=temperature, moisture=moisture, ice=ice, potential=potential, impedance=impedance,
         vapour=vapour, surface_pressure=surface_pressure, soil=soil,

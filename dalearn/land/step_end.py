@@ -1,9 +1,9 @@
-"""The end of a land model step: respiration, the new state and the fluxes (isba_physics.md 1.6, steps 8 and 9)."""
+"""The end of a land model step: growth, respiration, state and fluxes (isba_physics.md 1.6, steps 8 and 9)."""
 
 import torch
 
 from dalearn.land.energy_budget import EnergyState
-from dalearn.land.growth import CarbonFluxes, CarbonPools, PoolRespiration, carbon_fluxes, respire
+from dalearn.land.growth import CarbonFluxes, CarbonPools, PoolRespiration, carbon_fluxes, daily_growth, respire
 from dalearn.land.options import LandOptions
 from dalearn.land.snow_cover import ColumnSurface, SnowCover, column_fluxes, column_surface, snow_free_fluxes
 from dalearn.land.snow_pack import SnowPack
@@ -13,6 +13,11 @@ from dalearn.land.step_heat import SnowEffect
 from dalearn.land.step_start import StepStart
 from dalearn.land.step_water import WaterStart
 from dalearn.land.turbulence import drag_coefficient, heat_conductance, richardson_number
+
+
+def grow(pools: CarbonPools, parameters: LandParameters, *, options: LandOptions) -> CarbonPools:
+    """Growth and death of the leaves, once a day."""
+    return daily_growth(pools, parameters.vegetation, options.canopy)
 
 
 def end_step(

@@ -35,6 +35,7 @@ def begin_water(
     snow: SnowEffect | None = None,
     *,
     options: LandOptions,
+    water_layers: int,
 ) -> tuple[WaterStart, SoilColumn]:
     """Canopy reservoir, surface runoff and the demand on the soil column."""
     fluxes = energy.fluxes
@@ -87,7 +88,7 @@ def begin_water(
         drainage=torch.zeros_like(reaching),
         saturation_runoff=torch.zeros_like(reaching),
     )
-    water = WaterStart(demand, soil_vapour_pressures(energy.temperature), interception, runoff)
+    water = WaterStart(demand, soil_vapour_pressures(energy.temperature[:water_layers]), interception, runoff)
     return water, column
 
 
