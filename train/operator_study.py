@@ -78,6 +78,10 @@ def study(
     candidates = [each for each in CANDIDATES if not operators or each.label in operators or each == REFERENCE]
     if run.training.leaf_area_index == "model":
         candidates = [each for each in candidates if not each.smoothed]
+    known = set(run.training.predictors)
+    for each in [each for each in candidates if not set(each.predictors or known) <= known]:
+        LOG.info("%s: left out, the run has no predictors %s", each.label, " ".join(each.predictors or ()))
+        candidates.remove(each)
     settings = dataclasses.replace(run.training.settings, **({"epochs": epochs} if epochs else {}))
     trained, test, selection = train_candidates(run, candidates, settings, patience)
     table, cells = score_table(trained, test, run.units, ScoreSettings(), REFERENCE.label)

@@ -84,7 +84,9 @@ def jacobian_row(operator: ObservationOperator, samples: Collocation, truth: Arr
             true = truth[name][seen]
             known = known & np.isfinite(true)
             row[f"d/d{name} true ({operator.units} per {UNITS[name]})"] = float(true[known].mean())
-            row[f"d/d{name} RMSD ({operator.units} per {UNITS[name]})"] = float(np.sqrt(np.mean((values[known] - true[known]) ** 2)))
+            row[f"d/d{name} RMSD ({operator.units} per {UNITS[name]})"] = float(
+                np.sqrt(np.mean((values[known] - true[known]) ** 2))
+            )
             row[f"d/d{name} wrong sign (%)"] = 100.0 * float((values[known] * true[known] < 0).mean())
         elif name == "WG2":
             row[f"d/d{name} wrong sign (%)"] = 100.0 * float((values[known] < 0).mean())

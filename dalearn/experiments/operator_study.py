@@ -7,8 +7,9 @@ observed LAI is smoothed, and nothing else.  The settings of the hierarchical ne
 import dataclasses
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -94,14 +95,13 @@ def train_candidates(
     selection = _select_smoothing(run, settings, Results(folder, run.mark, dataclasses.asdict(settings)), choices)
     days = selection.loc[selection["RMSD"].idxmin(), "days"] if len(selection) > 1 else None
     days = None if days is None or np.isnan(days) else float(days)
+    samples = cache(run.samples)  # three of them, a hundred megabytes each at the size of the paper
     trained = {}
     for candidate in candidates:
         window = days if candidate.smoothed else None
-        results = Results(
-            folder, run.mark, dataclasses.asdict(settings), patience, dataclasses.asdict(candidate), window
-        )
-        trained[candidate.label] = _trained(run, candidate, settings, patience, window, results)
-    return trained, run.samples()[1], selection
+        mark = [run.mark, dataclasses.asdict(settings), patience, dataclasses.asdict(candidate), window]
+        trained[candidate.label] = _trained(run, candidate, settings, patience, window, Results(folder, *mark), samples)
+    return trained, samples(leaf_area_index_smoothing=None)[1], selection
 
 
 def _select_smoothing(
@@ -136,6 +136,12 @@ def _rows(samples: Collocation, chosen: np.ndarray) -> Collocation:
     return Collocation(samples.time[chosen], samples.predictors[chosen], samples.target[chosen], 0)
 
 
+def _columns(run: StudyRun, samples: Collocation, names: Sequence[str]) -> Collocation:
+    """``samples`` with the predictors ``names`` of those of the run."""
+    index = [run.training.predictors.index(name) for name in names]
+    return dataclasses.replace(samples, predictors=samples.predictors[..., index])
+
+
 def _trained(
     run: StudyRun,
     candidate: Candidate,
@@ -143,15 +149,14 @@ def _trained(
     patience: int | None,
     days: float | None,
     results: Results,
+    samples: Callable[..., tuple[Collocation, Collocation]],
 ) -> Trained:
-    changes: dict[str, Any] = {"leaf_area_index_smoothing": days}
-    if candidate.predictors is not None:
-        changes["predictors"] = list(candidate.predictors)
     path = results.folder / f"{candidate.key}.nc"
     stored = results.get(candidate.key)
     if stored is None or not path.exists():
-        train, test = run.samples(**changes)
-        of_model = run.samples(**changes | {"leaf_area_index": "model", "leaf_area_index_smoothing": None})[1]
+        names = list(candidate.predictors or run.training.predictors)
+        train, test = (_columns(run, part, names) for part in samples(leaf_area_index_smoothing=days))
+        of_model = _columns(run, samples(leaf_area_index="model", leaf_area_index_smoothing=None)[1], names)
         begin = time.process_time()
         operator = _fit(run, candidate, train, settings, patience)
         seconds = time.process_time() - begin

@@ -1,10 +1,15 @@
 """Observed LAI as a predictor: smoothed without moving what is straight or smearing a harvest."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from dalearn.errors import InputError
+from dalearn.experiments.config import load_config, settings_of
+from dalearn.experiments.pipeline import fingerprints
 from dalearn.experiments.samples import interpolate, smooth
+from dalearn.experiments.setup import Setup
 from dalearn.experiments.stage_sections import TrainingConfig
 from dalearn.observations.observations import Observations
 
@@ -69,6 +74,17 @@ def test_gaps_stay_gaps_and_one_observation_is_no_line(time):
     result = smooth(gappy, time, 3.0)
     np.testing.assert_array_equal(np.isnan(result), np.isnan(interpolate(gappy, time)))
     np.testing.assert_allclose(result[np.isfinite(result)], 2.0)
+
+
+def test_smoothing_makes_another_training_and_none_the_same_as_ever(configure):
+    def mark(**changes):
+        config = load_config(configure(training__leaf_area_index="LAI", **changes), run_directory="run")
+        return fingerprints(Setup(config, Path("inputs")), {})["train"], settings_of(config, "training")["training"]
+
+    (plain, settings), (smoothed, _) = mark(), mark(training__leaf_area_index_smoothing=10.0)
+    assert smoothed != plain
+    assert settings["leaf_area_index_smoothing"] is None
+    assert mark(training__leaf_area_index_smoothing=None)[0] == plain
 
 
 def test_days_must_be_positive():
