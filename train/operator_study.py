@@ -25,10 +25,11 @@ from dalearn.errors import InputError
 from dalearn.evaluation.dots import DotPanel, draw_dots
 from dalearn.evaluation.style import GREY, VERMILLION, quantity_label, save_figure, with_units
 from dalearn.evaluation.table_parts import ScoreSettings, write_table
+from dalearn.experiments.open_loop import DAY
 from dalearn.experiments.operator_analyses import (
     STATE,
     analyse_with,
-    analysis_row,
+    analysis_table,
     open_loop_states,
     true_states,
 )
@@ -46,7 +47,8 @@ CONCISE = (
     "RMSD - {reference} ({units})", "RMSD - {reference} ({units}) low",
     "RMSD - {reference} ({units}) high", "R", "cells better (%)", "RMSD, LAI of the model ({units})",
     "d/dWG2 RMSD ({units} per m3 m-3)", "d/dLAI RMSD ({units} per m2 m-2)", "d/dWG2 wrong sign (%)",
-    "forecast RMSD ({units})", "WG2 RMSD (m3 m-3)", "LAI RMSD (m2 m-2)", "training (s of CPU)",
+    "forecast RMSD ({units})", "WG2 RMSD (m3 m-3)", "LAI RMSD (m2 m-2)",
+    "LAI RMSD - {reference} (m2 m-2) low", "LAI RMSD - {reference} (m2 m-2) high", "training (s of CPU)",
 )  # fmt: skip
 
 
@@ -87,7 +89,8 @@ def study(
     table, cells = score_table(trained, test, run.units, ScoreSettings(), REFERENCE.label)
     table = table.merge(_derivatives(run, trained), on="operator")
     if analysis_days:
-        table = table.merge(_analyses(run, trained, analysis_days), on="operator", how="outer", sort=False)
+        analyses = _analyses(run, trained, analysis_days)
+        table = analyses[["operator"]].merge(table, on="operator", how="left").merge(analyses, on="operator")
     for name in ("tables", "figures"):
         (run_directory / name).mkdir(exist_ok=True)
     tables = run_directory / "tables"
@@ -116,16 +119,14 @@ def _derivatives(run: StudyRun, trained: dict[str, Trained]) -> pd.DataFrame:
 
 def _analyses(run: StudyRun, trained: dict[str, Trained], days: int) -> pd.DataFrame:
     """The open loop, and the filter with every operator; with its own R too where it predicts its error."""
-    truth = true_states(run, days)
-    rows = [{"operator": OPEN_LOOP, **analysis_row(open_loop_states(run, days), truth, run.units)}]
+    states = {OPEN_LOOP: open_loop_states(run, days)}
     for label, each in trained.items():
-        states = analyse_with(run, label, each.operator, days, None)
-        rows.append({"operator": label, **analysis_row(states, truth, run.units)})
+        states[label] = analyse_with(run, label, each.operator, days, None)
         if each.candidate == PROPOSED:
             own = ObservationErrorSettings(1.0, "operator")
-            states = analyse_with(run, label + OWN_ERROR, each.operator, days, own)
-            rows.append({"operator": label + OWN_ERROR, **analysis_row(states, truth, run.units)})
-    return pd.DataFrame(rows)
+            states[label + OWN_ERROR] = analyse_with(run, label + OWN_ERROR, each.operator, days, own)
+    ends = run.setup.window_starts[:days] + DAY
+    return analysis_table(states, true_states(run, days), ends, run.units, REFERENCE.label, ScoreSettings())
 
 
 def _draw(run: StudyRun, table: pd.DataFrame, path: Path) -> None:

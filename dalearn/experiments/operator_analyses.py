@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from dalearn.assimilation.covariance import ObservationErrorSettings
 from dalearn.assimilation.cycle import run_cycle
@@ -13,7 +14,9 @@ from dalearn.assimilation.record import WindowRecord
 from dalearn.assimilation.scheme import FilterState
 from dalearn.assimilation.settings import FilterSettings
 from dalearn.errors import InputError
-from dalearn.evaluation.table_parts import known_mean
+from dalearn.evaluation.bootstrap import mean_over_cells
+from dalearn.evaluation.scores import common_samples, compute_scores
+from dalearn.evaluation.table_parts import ScoreSettings, known_mean, with_interval
 from dalearn.experiments.open_loop import DAY, state_path
 from dalearn.experiments.open_loop_data import OpenLoopData
 from dalearn.experiments.progress import Progress
@@ -127,19 +130,41 @@ def _at(path: Path, ends: np.ndarray) -> Arrays:
         return {name: read_values(file, name, part)[rows - first] for name in STATE if name in file.variables}
 
 
-def analysis_row(
-    states: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray] | None, units: str
-) -> dict[str, float]:
-    """Means over cells: RMSD of the forecast signal from the observations, its ratio to what the filter expects, and
-    RMSD of the analysed state from the ``truth``.
+def analysis_table(
+    states: Mapping[str, Arrays],
+    truth: Mapping[str, np.ndarray] | None,
+    time: np.ndarray,
+    units: str,
+    reference: str,
+    settings: ScoreSettings,
+) -> pd.DataFrame:
+    """One row per run: means over cells of the RMSD of the forecast signal from the observations and of the analysed
+    state from the ``truth``, with their differences from ``reference`` and paired block-bootstrap intervals.
+
+    ``states`` run -> arrays (window, cell), ``time`` (window,); the open loop has no departures.
     """
-    row: dict[str, float] = {}
-    if "departure" in states:
-        departure, expected = states["departure"], states["expected"]
-        row[f"forecast RMSD ({units})"] = known_mean(np.sqrt(np.nanmean(departure**2, axis=0)))
-        row["departure / expected"] = float(np.sqrt(np.nanmean((departure / expected) ** 2)))
+    rows: dict[str, dict[str, object]] = {label: {"operator": label} for label in states}
+    scored: dict[str, dict[str, np.ndarray]] = {
+        f"forecast RMSD ({units})": {label: run["departure"] for label, run in states.items() if "departure" in run}
+    }
     for name in truth or {}:
-        error = np.sqrt(np.nanmean((states[name] - truth[name]) ** 2, axis=0)) if truth is not None else None
-        if error is not None:
-            row[f"{name} RMSD ({STATE[name]})"] = known_mean(error)
-    return row
+        scored[f"{name} RMSD ({STATE[name]})"] = {
+            label: run[name] - truth[name] for label, run in states.items() if truth is not None
+        }
+    for label, run in states.items():
+        if "departure" in run:
+            ratio = run["departure"] / run["expected"]
+            rows[label]["departure / expected"] = float(np.sqrt(np.nanmean(ratio**2)))
+    for column, errors in scored.items():
+        nothing, *common = common_samples(np.zeros_like(errors[reference]), *errors.values())
+        errors = dict(zip(errors, common, strict=True))
+        replicates = settings.replicates(errors, nothing, time)
+        rmsd = {label: compute_scores(error, nothing, settings.minimum_count).rmsd for label, error in errors.items()}
+        for label in errors:
+            rows[label][column] = known_mean(rmsd[label])
+            gain = known_mean(rmsd[label] - rmsd[reference])
+            sampled = mean_over_cells(replicates[label].rmsd - replicates[reference].rmsd)
+            quantity = column.partition(" (")
+            difference = f"{quantity[0]} - {reference} ({quantity[2]}"
+            rows[label] |= with_interval(difference, gain, sampled, settings)
+    return pd.DataFrame(list(rows.values()))

@@ -20,6 +20,7 @@ from dalearn.evaluation.bootstrap import interval, mean_over_cells
 from dalearn.evaluation.scores import common_samples, compute_scores
 from dalearn.evaluation.table_parts import ScoreSettings, known_mean, with_interval
 from dalearn.experiments.study_run import Results, StudyRun, predict
+from dalearn.experiments.training import widen_range
 from dalearn.learning.collocation import Collocation
 from dalearn.learning.packing import pack_samples
 from dalearn.learning.settings import TrainingSettings
@@ -160,6 +161,8 @@ def _trained(
         begin = time.process_time()
         operator = _fit(run, candidate, train, settings, patience)
         seconds = time.process_time() - begin
+        if days is not None:
+            widen_range(operator, _columns(run, samples(leaf_area_index_smoothing=None)[0], names))
         surface = run.setup.surface
         save_operator(operator, path, latitude=surface.latitude, longitude=surface.longitude)
         # both samplings hold the same observations in the same order, whatever the LAI

@@ -1,6 +1,7 @@
 """The studies of architectures and operators on a run directory, as programs and piece by piece."""
 
 import copy
+import dataclasses
 import json
 import runpy
 import sys
@@ -15,16 +16,18 @@ import yaml
 from dalearn import io
 from dalearn.assimilation.covariance import ObservationErrorSettings
 from dalearn.errors import InputError
+from dalearn.evaluation.table_parts import ScoreSettings
 from dalearn.experiments.architecture_study import Architecture
 from dalearn.experiments.config import load_config
-from dalearn.experiments.operator_analyses import analyse_with, analysis_row, open_loop_states
+from dalearn.experiments.operator_analyses import analyse_with, analysis_table, open_loop_states
 from dalearn.experiments.operator_jacobians import jacobian_row, operator_derivatives
 from dalearn.experiments.pipeline import Pipeline
 from dalearn.experiments.study_run import Results, open_study
+from dalearn.experiments.training import run_training
 from dalearn.learning.collocation import Collocation
 from dalearn.observations.files import write_observations
 from dalearn.observations.observations import Observations
-from dalearn.operators import create_operator
+from dalearn.operators import create_operator, load_operator
 
 from .conftest import CONFIG, LATITUDE, LONGITUDE
 
@@ -192,13 +195,50 @@ def test_the_filter_runs_with_one_operator_after_the_other(small_inputs, tmp_pat
     assert small["WG2"].shape == open_loop["WG2"].shape == (2, 3)
     moved = {"small": np.abs(small["WG2"] - open_loop["WG2"]), "large": np.abs(large["WG2"] - open_loop["WG2"])}
     assert moved["small"].mean() > 3.0 * moved["large"].mean() > 0.0
-    row = analysis_row(small, open_loop, "dB")
-    assert row["WG2 RMSD (m3 m-3)"] == pytest.approx(np.sqrt((moved["small"] ** 2).mean(axis=0)).mean())
-    assert row["forecast RMSD (dB)"] > 0.0
+    assert np.isfinite(small["departure"]).all()
     again = analyse_with(run, "R 0.1", operator, 2, ObservationErrorSettings(0.1))
     np.testing.assert_array_equal(again["LAI"], small["LAI"])
     with pytest.raises(InputError, match="does not predict its error"):
         analyse_with(run, "own", operator, 2, ObservationErrorSettings(1.0, "operator"))
+
+
+def test_training_on_smoothed_leaves_keeps_the_range_of_the_observed(finished):
+    run = open_study(finished)
+    observed = run.samples()[0]
+    smoothed = run.samples(leaf_area_index_smoothing=14.0)[0]
+    run.setup.config.training = dataclasses.replace(run.training, leaf_area_index_smoothing=14.0)
+    run_training(run.setup, run.directory)
+    bounds = load_operator(finished / "operator.nc").predictor_range
+    highest = [np.nanmax(samples.predictors[..., 2], axis=0) for samples in (observed, smoothed)]
+    assert (highest[1] < highest[0]).all(), "smoothing lowers the peaks"
+    np.testing.assert_allclose(bounds.predictor_maximum[:, 2], highest[0])
+
+
+def test_analyses_are_scored_against_the_truth_and_one_another(rng):
+    time = np.datetime64("2015-01-01T09:00", "s") + np.arange(90) * np.timedelta64(1, "D")
+    truth = {name: rng.uniform(0.1, 0.3, (90, 4)) for name in ("WG2", "LAI")}
+    noise = rng.standard_normal((90, 4))
+    departure = 0.4 * rng.standard_normal((90, 4))
+    departure[5:9, 1] = np.nan
+    expected = np.full((90, 4), 0.4)
+    states = {
+        "open loop": {name: values + 0.05 for name, values in truth.items()},
+        "a": {name: values + 0.02 * noise for name, values in truth.items()}
+        | {"departure": departure, "expected": expected},
+        "b": {name: values + 0.03 * noise for name, values in truth.items()}
+        | {"departure": 0.9 * departure, "expected": expected},
+    }
+    table = analysis_table(states, truth, time, "dB", "a", ScoreSettings(resamples=200)).set_index("operator")
+    assert list(table.index) == ["open loop", "a", "b"]
+    assert table.loc["open loop", "WG2 RMSD (m3 m-3)"] == pytest.approx(0.05)
+    expected_rmsd = np.sqrt(((0.03 * noise) ** 2).mean(axis=0)).mean()
+    assert table.loc["b", "LAI RMSD (m2 m-2)"] == pytest.approx(expected_rmsd)
+    assert table.loc["b", "LAI RMSD - a (m2 m-2)"] == pytest.approx(expected_rmsd / 3.0)
+    assert table.loc["b", "LAI RMSD - a (m2 m-2) low"] > 0.0
+    assert np.isnan(table.loc["open loop", "forecast RMSD (dB)"])
+    rmsd = table["forecast RMSD (dB)"]
+    assert rmsd["b"] == pytest.approx(0.9 * rmsd["a"])
+    assert table.loc["a", "departure / expected"] == pytest.approx(np.sqrt(np.nanmean((departure / 0.4) ** 2)))
 
 
 def test_the_path_of_a_run_is_that_of_its_files(finished):
