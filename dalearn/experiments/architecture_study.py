@@ -29,7 +29,7 @@ logger = logging.getLogger("dalearn")
 
 LAYERS = (1, 2)
 UNITS = (10, 20, 40, 100, 150, 200)
-PATIENCE = 25
+PATIENCE = 15
 CELLS_TIMES_UNITS = 10_000  # trained at a time: what a core works on stays near it
 QUANTILES = {"minimum": 0.0, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "maximum": 1.0}
 
