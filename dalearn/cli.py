@@ -1,6 +1,7 @@
 """The command line.
 
-Exit codes: 0 done, 1 an unexpected failure, 2 bad input, 130 interrupted, 143 terminated.  Errors are one line on
+Exit codes: 0 done, 1 an unexpected failure, 2 bad input, 75 another process of the run ended, 130 interrupted, 143
+terminated.  Errors are one line on
 standard error; results go to standard output, everything else to standard error.  The commands import what they need
 when they run, so that ``dalearn --help`` answers at once.
 """
@@ -19,7 +20,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from dalearn import __version__
-from dalearn.errors import InputError, Stopped
+from dalearn.errors import InputError, PeerLost, Stopped
+from dalearn.experiments.environment import number_of_processes
+from dalearn.experiments.launcher import PEER_LOST, Channel, launch
 
 logger = logging.getLogger("dalearn")
 
@@ -30,6 +33,7 @@ STAGE_COMMANDS = {
     "assimilate": ("assimilate", "run the analyses from the open loop"),
     "evaluate": ("evaluate", "write tables, figures and report.html"),
 }
+DIVIDED = ("inputs", "open_loop", "assimilate")  # stages that processes share
 ALL_STAGES = tuple(stage for stage, _ in STAGE_COMMANDS.values() if stage != "inputs")
 
 
@@ -59,6 +63,12 @@ def build_parser() -> Parser:
         "--force",
         action="store_true",
         help="redo the stages that a changed configuration affects; without a change, those of this command",
+    )
+    run.add_argument(
+        "--processes",
+        type=_processes,
+        metavar="N",
+        help="processes that share the cells, or auto (default: that of the configuration)",
     )
 
     command = commands.add_parser("run", parents=[run], help="all stages of an experiment; goes on where it stopped")
@@ -115,15 +125,37 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def run_stages(arguments: argparse.Namespace) -> None:
+def _processes(text: str) -> int | str:
+    return text if text == "auto" else _positive(text)
+
+
+def run_stages(arguments: argparse.Namespace) -> int:
     """``run``, ``demo`` and the single stages."""
     from dalearn.experiments.config import load_config
 
     path = arguments.config or demo_config()
     config = load_config(path, run_directory=arguments.run_directory)
-    from dalearn.experiments.pipeline import Pipeline  # seconds of imports, not needed to find a mistyped key
+    if not number_of_processes() and set(arguments.stages) & set(DIVIDED):
+        count = arguments.processes or config.processes
+        if count == "auto":
+            from dalearn.experiments.processes import choose_processes
 
-    pipeline = Pipeline(config, sys.argv)
+            count = choose_processes(config)
+        if count > 1:
+            code, line = launch(count, arguments.words)
+            if line:
+                print(f"dalearn: {line}", file=sys.stderr)
+            return code
+    from dalearn.experiments.pipeline import Pipeline, follow  # seconds of imports, not needed for a mistyped key
+    from dalearn.experiments.ranks import Ranks
+
+    ranks = Ranks.meet()
+    if not ranks.leads:
+        arguments.handler.setLevel(logging.WARNING)
+        arguments.handler.setFormatter(logging.Formatter(f"%(asctime)s process {ranks.rank}: %(message)s", "%H:%M:%S"))
+        follow(config, ranks)
+        return 0
+    pipeline = Pipeline(config, sys.argv, ranks)
     names = arguments.stages
     if len(names) > 1:
         names = tuple(name for name in names if name in pipeline.stages)
@@ -131,6 +163,7 @@ def run_stages(arguments: argparse.Namespace) -> None:
     pipeline.run(names, force=arguments.force)
     report = pipeline.directory / "report.html"
     print(report if "evaluate" in names else pipeline.directory.path)
+    return 0
 
 
 def compare_jacobians(arguments: argparse.Namespace) -> None:
@@ -290,27 +323,36 @@ def _how_to_go_on(arguments: argparse.Namespace) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     arguments = build_parser().parse_args(argv)
-    handler = _show_log()
-    function: Callable[[argparse.Namespace], None] = arguments.function
+    arguments.words = list(sys.argv[1:] if argv is None else argv)
+    arguments.handler = _show_log()
+    channel = Channel()
+    function: Callable[[argparse.Namespace], int | None] = arguments.function
+
+    def say(line: str) -> None:
+        if not channel.tell(line):  # a launcher prints what matters of what its processes say
+            print(f"dalearn: {line}", file=sys.stderr)
+
     try:
         with _stop_signals():
-            function(arguments)
+            return function(arguments) or 0
     except InputError as error:
-        print(f"dalearn: error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         return 2
     except (Stopped, KeyboardInterrupt) as error:
         number = error.number if isinstance(error, Stopped) else signal.SIGINT
         how = "terminated" if number == signal.SIGTERM else "interrupted"
-        print(f"dalearn: {how}{_how_to_go_on(arguments)}", file=sys.stderr)
+        say(f"{how}{_how_to_go_on(arguments)}")
         return 128 + number
+    except PeerLost as error:
+        say(f"stopped: another process of the run has ended ({error}); see what it said")
+        return PEER_LOST
     except Exception as error:
         if arguments.debug:
             traceback.print_exc()
         reason = str(error).splitlines()[0] if str(error) else "no message"
         log = getattr(arguments, "log", None)
         where = f"see {log}" if log is not None and log.exists() else "add --debug for the traceback"
-        print(f"dalearn: failed: {type(error).__name__}: {reason}; {where}", file=sys.stderr)
+        say(f"failed: {type(error).__name__}: {reason}; {where}")
         return 1
     finally:
-        logger.removeHandler(handler)
-    return 0
+        logger.removeHandler(arguments.handler)

@@ -20,6 +20,10 @@ class Stopped(BaseException):
         self.number = number
 
 
+class PeerLost(Exception):
+    """Another process of the run has ended before its time; the error is its own, and it tells it."""
+
+
 class MissingExtraError(InputError):
     """An optional dependency is needed and absent."""
 

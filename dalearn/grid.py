@@ -4,6 +4,7 @@ A column is a (cell, patch) pair with a positive fraction.  The land model sees 
 filter see cells.  ``Grid`` knows which column belongs to which cell and averages columns to cells.
 """
 
+import functools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -28,13 +29,22 @@ PATCH_NAMES = (
 )
 
 
+def sum_in_order(values: Tensor, dim: int) -> Tensor:
+    """The sum along a short axis, one element after the other.
+
+    Torch chooses the order by the lengths of the other axes, so that the number of cells would show in the last bit.
+    """
+    return functools.reduce(torch.add, values.unbind(dim))
+
+
 @dataclass(frozen=True, eq=False)
 class Grid:
     """Where the cells are and which columns they hold.
 
     Shapes: ``latitude``, ``longitude`` (cell,) degrees; ``cell_of_column`` (column,) index of the cell,
     ascending; ``patch_of_column`` (column,) SURFEX patch number 1..12; ``fraction`` (column,) of the land
-    area of the cell, summing to 1 in every cell.
+    area of the cell, summing to 1 in every cell.  ``first_cell`` is the number of the first cell where these are
+    consecutive cells of a larger domain.
     """
 
     latitude: np.ndarray
@@ -42,6 +52,7 @@ class Grid:
     cell_of_column: Tensor
     patch_of_column: Tensor
     fraction: Tensor
+    first_cell: int = 0
 
     @property
     def cell_count(self) -> int:
@@ -81,7 +92,7 @@ class Grid:
 
     def cell_mean(self, values: Tensor) -> Tensor:
         """Fraction-weighted mean ``(..., column) -> (..., cell)``; a sum over slots, so deterministic."""
-        return self.to_slots(values * self.fraction.to(values.dtype)).sum(dim=-2)
+        return sum_in_order(self.to_slots(values * self.fraction.to(values.dtype)), -2)
 
     def to_columns(self, values: Tensor) -> Tensor:
         """The value of its cell for every column, ``(..., cell) -> (..., column)``."""
@@ -94,4 +105,5 @@ class Grid:
             cell_of_column=self.cell_of_column.to(device),
             patch_of_column=self.patch_of_column.to(device),
             fraction=self.fraction.to(device),
+            first_cell=self.first_cell,
         )

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from dalearn.grid import sum_in_order
+
 
 class Analysis(NamedTuple):
     increment: Tensor  # dx (n, cell), in the units of x
@@ -26,7 +28,7 @@ def analyse(departure: Tensor, H: Tensor, B: Tensor, R: Tensor) -> Analysis:
     BHT = times_covariance(B, H)
     S = torch.einsum("kic,lic->klc", H, BHT) + torch.diag_embed(R.mT).permute(1, 2, 0)
     gain = solve_cells(S, BHT)
-    return Analysis((gain * departure.unsqueeze(1)).sum(dim=0), gain, S)
+    return Analysis(sum_in_order(gain * departure.unsqueeze(1), 0), gain, S)
 
 
 def times_covariance(B: Tensor, H: Tensor) -> Tensor:
@@ -45,7 +47,7 @@ def times_covariance(B: Tensor, H: Tensor) -> Tensor:
 
 def innovation_variance(H: Tensor, B: Tensor, R: Tensor) -> Tensor:
     """Diagonal of S = H B H^T + R, ``(observation, cell)``: the variance that a departure should have."""
-    return (H * times_covariance(B, H)).sum(dim=1) + R
+    return sum_in_order(H * times_covariance(B, H), 1) + R
 
 
 def solve_cells(S: Tensor, right: Tensor) -> Tensor:

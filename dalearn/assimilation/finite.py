@@ -50,7 +50,7 @@ def check_finite_jacobian(
 
 def describe_cell(grid: Grid, cell: int) -> str:
     """For example ``cell 12 (43.50 N, -1.25 E)``."""
-    return f"cell {cell} ({float(grid.latitude[cell]):.2f} N, {float(grid.longitude[cell]):.2f} E)"
+    return f"cell {grid.first_cell + cell} ({float(grid.latitude[cell]):.2f} N, {float(grid.longitude[cell]):.2f} E)"
 
 
 def at_time(what: str, time: np.datetime64) -> str:

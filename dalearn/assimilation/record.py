@@ -12,7 +12,7 @@ from dalearn.assimilation.cell_means import CellMeans
 from dalearn.assimilation.control import ControlVector
 from dalearn.assimilation.quality import Rejection, count_rejections
 from dalearn.assimilation.update import Update
-from dalearn.grid import Grid
+from dalearn.grid import Grid, sum_in_order
 from dalearn.land.state import LandParameters, LandState
 from dalearn.operators import ObservationOperator
 
@@ -139,7 +139,7 @@ class Recorder:
             observation_deviation=_without(update.observation_variance.sqrt(), missing),
             signal=_without(update.signal, unused),
             chi_square=_without(update.chi_square, unused.all(dim=0)),
-            jacobian=self.grid.to_slots(linear.jacobian).sum(dim=-2),
+            jacobian=sum_in_order(self.grid.to_slots(linear.jacobian), -2),
             gain=_without(gain, unused.unsqueeze(1)),
             rejected=update.rejected,
             rejections=count_rejections(self.quantities, update.rejected),

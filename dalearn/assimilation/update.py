@@ -15,7 +15,7 @@ from dalearn.assimilation.limits import limit_increment
 from dalearn.assimilation.propagation import analysed_covariance
 from dalearn.assimilation.quality import check_observations, frozen_cells, reject_unlikely
 from dalearn.assimilation.settings import FilterSettings
-from dalearn.grid import Grid
+from dalearn.grid import Grid, sum_in_order
 from dalearn.land.state import LandParameters, LandState
 from dalearn.operators import ObservationOperator
 
@@ -127,7 +127,7 @@ def update(
         innovation_covariance=analysis.innovation_covariance,
         expected_variance=expected,
         observation_variance=R,
-        signal=(H * analysis.gain).sum(dim=1),
+        signal=sum_in_order(H * analysis.gain, 1),
         covariance=None if covariance is None else analysed_covariance(covariance, H, analysis.gain, used_R),
     )
 

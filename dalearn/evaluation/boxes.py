@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from dalearn.evaluation.monthly_table import calendar_month
 from dalearn.evaluation.scores import MonthlyCorrelation
 from dalearn.evaluation.style import MONTH_NAMES, run_colour, run_name, styled
 
@@ -26,7 +27,7 @@ def draw_monthly_correlation(monthly: Mapping[str, MonthlyCorrelation], title: s
     width = 0.8 / len(labels)
     counts = np.zeros(12, dtype=int)
     for position, (label, result) in enumerate(monthly.items()):
-        number = (result.month - result.month.astype("datetime64[Y]")).astype(int)
+        number = calendar_month(result)
         colour = run_colour(label, labels)
         for month in range(12):
             values = result.correlation[number == month]

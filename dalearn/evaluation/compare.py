@@ -50,6 +50,26 @@ def compare_with_observations(
     return Comparison(quantity, units, reference, run.time, observed, stored, notes=notes)
 
 
+def compare_with_wetness(
+    run: RunData, observations: ObservationSeries | None, tolerance_hours: float
+) -> Comparison | str:
+    """R of WG2 of all runs with satellite soil moisture as it was retrieved: Figure 8 of Corchia et al. (2023).
+
+    Soil moisture that was rescaled to the model by month holds the model's own seasonal cycle, which is not what a
+    correlation should measure.
+    """
+    if observations is None:
+        return "Satellite soil moisture as retrieved: no observations were given."
+    observed = match_to_times(observations, run.time, run.cell_count, tolerance_hours)
+    if not np.isfinite(observed).any():
+        return f"Satellite soil moisture as retrieved: no sample within {tolerance_hours:g} h of a window end."
+    runs, notes = _states(run, "WG2", forecasts=False)
+    if not runs:
+        return "Satellite soil moisture as retrieved: open_loop.nc with WG2 is not there."
+    units = VARIABLES["WG2"].units
+    return Comparison("SSM", units, "satellite soil moisture", run.time, observed, runs, True, notes)
+
+
 def compare_with_in_situ(
     run: RunData, observations: ObservationSeries | None, tolerance_hours: float
 ) -> Comparison | str:

@@ -28,3 +28,15 @@ def crossed_interval(
     estimate = values.mean()
     lower, upper = interval(np.einsum("br,rc,bc->b", rows, values, columns), estimate, level)
     return float(estimate), float(lower), float(upper)
+
+
+def crossed_draws(
+    shape: tuple[int, int], *, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of drawn rows and columns that broadcast to (resample, row, column), for statistics other than the mean.
+
+    ``values[rows, columns]`` is every value as often as its row times its column; NaN is drawn like any other.
+    """
+    generator = np.random.default_rng(seed)
+    rows, columns = (generator.integers(0, count, (resamples, count)) for count in shape)
+    return rows[:, :, None], columns[:, None, :]

@@ -1,7 +1,7 @@
 """Evaluation of a run directory: tables, figures and one report."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,29 @@ from dalearn.evaluation.compare import (
     compare_with_in_situ,
     compare_with_observations,
     compare_with_truth,
+    compare_with_wetness,
 )
 from dalearn.evaluation.comparison import Comparison
+from dalearn.evaluation.domain import Domain
 from dalearn.evaluation.filter_section import add_filter
+from dalearn.evaluation.maps import shared_span
 from dalearn.evaluation.matching import ObservationSeries
-from dalearn.evaluation.operator_section import add_operators
+from dalearn.evaluation.neutralised import NeutralisedTest
+from dalearn.evaluation.operator_section import add_operators, cell_rmsd
 from dalearn.evaluation.operator_test import OperatorTest, read_losses, read_operator_test
 from dalearn.evaluation.page import EvaluationSettings, Page
+from dalearn.evaluation.panels import rmsd_by_run
+from dalearn.evaluation.paper_section import (
+    Evidence,
+    add_experiments,
+    add_findings,
+    add_items,
+    add_statements,
+    add_training,
+)
+from dalearn.evaluation.range_share import state_above_range
 from dalearn.evaluation.report import Report
+from dalearn.evaluation.roles import find_roles
 from dalearn.evaluation.run_data import RunData, open_run
 from dalearn.evaluation.run_sections import (
     add_jacobian_comparison,
@@ -29,10 +44,17 @@ from dalearn.evaluation.run_sections import (
     add_warnings,
     add_what_was_run,
 )
-from dalearn.evaluation.score_sections import add_in_situ_scores, add_observation_scores, add_truth_scores
+from dalearn.evaluation.score_sections import (
+    add_in_situ_scores,
+    add_observation_scores,
+    add_truth_scores,
+    add_wetness_scores,
+)
 from dalearn.evaluation.series_section import add_series
+from dalearn.evaluation.statements import error_of_cells
 
 QUANTITIES = ("sigma0", "LAI", "SSM")
+OPERATOR_FILE = "operator.nc"
 OPERATOR_TEST_FILE = "operator_test.nc"
 TRAINING_FILE = "training.nc"
 
@@ -55,6 +77,9 @@ def evaluate_run(
     in_situ: ObservationSeries | None = None,
     operator_test: OperatorTest | None = None,
     operator_scores: pd.DataFrame | None = None,
+    neutralised: Sequence[NeutralisedTest] = (),
+    wetness: ObservationSeries | None = None,
+    domain: Domain | None = None,
     jacobian_comparison: Mapping[str, Any] | None = None,
     warnings: Sequence[str] = (),
     title: str = "",
@@ -72,6 +97,9 @@ def evaluate_run(
             because no experiment assimilated them; time (sample,) datetime64, cell (sample,) index, value (sample,).
         in_situ: surface soil moisture at stations, m3 m-3, same attributes.
         operator_scores: table of operators made by training, to be shown instead of the one made here.
+        neutralised: predictions of the trained operator with its predictors held at their means, by period.
+        wetness: satellite soil moisture before it is rescaled to the model; by default that of ``observations``.
+        domain: altitude and land cover of the cells, to be mapped.
         jacobian_comparison: what ``dalearn jacobian --json`` prints.
         warnings: sentences for the last section, such as operators leaving their training range.
 
@@ -84,12 +112,28 @@ def evaluate_run(
     with open_run(directory, cells.count, settings.window_end_hour) as run:
         period = f"{str(run.time[0])[:10]} to {str(run.time[-1])[:10]}"
         page = Page(directory, cells, settings, Report(title or f"Evaluation of {directory.name}", period))
+        by_quantity = {series.quantity: series for series in observations}
+        compared = {
+            name: compare_with_observations(run, name, by_quantity.get(name), settings.satellite_tolerance_hours)
+            for name in QUANTITIES
+        }
+        _set_spans(page, compared, operator_test)
         add_what_was_run(page, run)
+        add_experiments(page, domain)
         add_open_loop(page, run)
         add_operators(page, operator_test, operator_scores, *read_losses(directory / TRAINING_FILE))
+        if operator_test is not None:
+            add_training(page, neutralised)
         add_observations(page, [*observations, *([in_situ] if in_situ else [])])
         add_filter(page, run, QUANTITIES)
-        _add_scores(page, run, observations, in_situ)
+        evidence = _add_scores(page, run, compared, in_situ, wetness or by_quantity.get("SSM"))
+        floor = error_of_cells(by_quantity["sigma0"], cells.count) if "sigma0" in by_quantity else None
+        of_sigma0 = operator_test if operator_test is not None and operator_test.quantity == "sigma0" else None
+        evidence = replace(evidence, operator_test=of_sigma0, neutralised=neutralised, floor=floor)
+    if evidence.concerns_backscatter:
+        add_statements(page, evidence)
+        add_findings(page, evidence)
+        add_items(page, evidence)
     add_jacobian_comparison(page, jacobian_comparison)
     add_warnings(page, warnings)
     page.summarise()
@@ -97,30 +141,56 @@ def evaluate_run(
     return EvaluationResult(report, page.tables, page.figures, page.missing)
 
 
+def _set_spans(page: Page, compared: Mapping[str, Comparison | str], operator_test: OperatorTest | None) -> None:
+    """The colours of the RMSD maps of a quantity: those of the operator and of all analyses together."""
+    for quantity, comparison in compared.items():
+        fields = []
+        if operator_test is not None and operator_test.quantity == quantity:
+            fields.append(cell_rmsd(page, operator_test))
+        if isinstance(comparison, Comparison) and not comparison.correlation_only:
+            rmsd = rmsd_by_run(comparison, page.settings.scores.minimum_count)
+            fields += [rmsd[name] for name in comparison.experiments]
+        page.map_spans[quantity] = shared_span(fields)
+
+
 def _add_scores(
-    page: Page, run: RunData, observations: Sequence[ObservationSeries], in_situ: ObservationSeries | None
-) -> None:
+    page: Page,
+    run: RunData,
+    compared: Mapping[str, Comparison | str],
+    in_situ: ObservationSeries | None,
+    wetness: ObservationSeries | None,
+) -> Evidence:
     page.report.section("Evaluation")
-    by_quantity = {series.quantity: series for series in observations}
-    to_draw: dict[str, Comparison] = {}
-    for quantity in QUANTITIES:
-        tolerance = page.settings.satellite_tolerance_hours
-        comparison = compare_with_observations(run, quantity, by_quantity.get(quantity), tolerance)
+    known: dict[str, Comparison] = {}
+    for quantity, comparison in compared.items():
         if isinstance(comparison, str):
             page.absent(comparison)
             continue
         add_observation_scores(page, run, comparison)
-        to_draw[quantity] = comparison
+        known[quantity] = comparison
+    to_draw, monthly = dict(known), None
+    retrieved = compare_with_wetness(run, wetness, page.settings.satellite_tolerance_hours)
+    if isinstance(retrieved, str):
+        page.absent(retrieved)
+    else:
+        add_wetness_scores(page, retrieved)
     local = compare_with_in_situ(run, in_situ, page.settings.in_situ_tolerance_hours)
     if isinstance(local, str):
         page.absent(local)
     else:
-        add_in_situ_scores(page, local)
+        monthly = add_in_situ_scores(page, local)
         to_draw["SSM"] = local
     truths = [compare_with_truth(run, quantity) for quantity in ("LAI", "SSM", ROOT_ZONE)]
-    known = [truth for truth in truths if isinstance(truth, Comparison)]
-    if known:
-        add_truth_scores(page, known)
-    if isinstance(truths[0], Comparison):
-        to_draw.setdefault("LAI", truths[0])
+    true = [truth for truth in truths if isinstance(truth, Comparison)]
+    if true:
+        add_truth_scores(page, true)
+    leaves = truths[0] if isinstance(truths[0], Comparison) else None
+    if leaves is not None:
+        to_draw.setdefault("LAI", leaves)
     add_series(page, run, list(to_draw.values()))
+    roles = find_roles(run)
+    above = {name: state_above_range(run, name, page.directory / OPERATOR_FILE, page.cells) for name in roles.radar}
+    return Evidence(
+        roles, known, None if isinstance(retrieved, str) else retrieved, truth=leaves, monthly=monthly,
+        above_range={name: statement for name, statement in above.items() if statement is not None},
+    )  # fmt: skip

@@ -21,13 +21,14 @@ from dalearn.evaluation.cells import Cells
 from dalearn.evaluation.style import DIVERGING, SEQUENTIAL, lay_out, styled
 
 MINIMUM_MAP_CELLS = 6
+_MANY = 20
 
 
 @dataclass(frozen=True)
 class MapPanel:
     """One map: ``values`` (cell,), NaN = no value; ``label`` of the colour bar with units; ``diverging`` centres
     the colours at 0, blue below and red above, or the other way round with ``reverse``; ``limit`` fixes the largest
-    magnitude of the colours, so that panels can be compared."""
+    magnitude of diverging colours, ``span`` both ends of the others, so that panels and figures can be compared."""
 
     title: str
     values: np.ndarray
@@ -35,6 +36,16 @@ class MapPanel:
     diverging: bool = False
     reverse: bool = False
     limit: float | None = None
+    span: tuple[float, float] | None = None
+
+
+def shared_span(fields: Sequence[np.ndarray]) -> tuple[float, float] | None:
+    """Lowest and highest colour of several maps of one quantity: 2 % of all their values may lie beyond each end."""
+    known = np.concatenate([values[np.isfinite(values)] for values in fields] or [np.empty(0)])
+    if not known.size:
+        return None
+    low, high = np.quantile(known, [0.02, 0.98]) if known.size > _MANY else (known.min(), known.max())
+    return float(low), float(high)
 
 
 def maps_make_sense(cells: Cells) -> bool:
@@ -45,18 +56,24 @@ def maps_make_sense(cells: Cells) -> bool:
 
 
 @styled
-def draw_maps(panels: Sequence[MapPanel], cells: Cells) -> Figure:
-    """Maps side by side with a colour bar below each; stations are triangles with their names."""
+def draw_maps(panels: Sequence[MapPanel], cells: Cells, columns: int | None = None) -> Figure:
+    """Maps, ``columns`` side by side (by default all), with a colour bar below each; stations are named triangles."""
     longitude = unwrapped(cells.longitude)
     width, height = grid_spacing(longitude), grid_spacing(cells.latitude)
     west, east = longitude.min() - width, longitude.max() + width
     south, north = cells.latitude.min() - height, cells.latitude.max() + height
     aspect = 1.0 / np.cos(np.radians(np.clip((south + north) / 2, -80.0, 80.0)))
     shape = np.clip((north - south) * aspect / (east - west), 0.35, 1.6)
-    panel_width = {1: 5.4, 2: 5.0}.get(len(panels), 4.4)
-    figure = Figure(figsize=(panel_width * len(panels), panel_width * 0.88 * shape + 1.5), layout="constrained")
-    axes_row = np.atleast_1d(figure.subplots(1, len(panels), sharex=True, sharey=True))
-    for axes, panel in zip(axes_row, panels, strict=True):
+    columns = columns or len(panels)
+    rows = -(-len(panels) // columns)
+    panel_width = {1: 5.4, 2: 5.0}.get(columns, 4.4)
+    size = (panel_width * columns, rows * (panel_width * 0.88 * shape + 1.5))
+    figure = Figure(figsize=size, layout="constrained")
+    every = np.atleast_1d(figure.subplots(rows, columns, sharex=True, sharey=True)).ravel()
+    for axes in every[len(panels) :]:
+        axes.remove()
+    drawn = every[: len(panels)]
+    for axes, panel in zip(drawn, panels, strict=True):
         axes.set(xlim=(west, east), ylim=(south, north), aspect=aspect)
         axes.set_title(panel.title)
         axes.patch.set(facecolor="#F4F4F4", hatch="////", edgecolor="#CCCCCC")
@@ -82,7 +99,7 @@ def draw_maps(panels: Sequence[MapPanel], cells: Cells) -> Figure:
             axes.spines[side].set_visible(True)
     renderer = FigureCanvasAgg(figure).get_renderer()
     lay_out(figure)
-    for axes in axes_row:
+    for axes in drawn:
         _draw_stations(axes, renderer, longitude, cells)
     return figure
 
@@ -111,7 +128,7 @@ def _colours(panel: MapPanel) -> tuple[Normalize, str, str]:
     known = panel.values[np.isfinite(panel.values)]
     if not known.size:
         known = np.zeros(1)
-    low, high = np.quantile(known, [0.02, 0.98]) if known.size > 20 else (known.min(), known.max())
+    low, high = panel.span or shared_span([known]) or (0.0, 0.0)
     if panel.diverging:
         high = panel.limit or max(abs(low), abs(high), 1e-9)
         low = -high

@@ -45,9 +45,16 @@ def add_operators(
         label = with_units(f"{symbol} RMSD", test.units)
         page.figure(
             f"operator_test_{test.quantity}",
-            draw_maps([MapPanel(f"{main}, test period", _cell_rmsd(page, test), label)], page.cells),
-            f"RMSD of the {main} predictions of {test.quantity} against observations. Hatched: not in the run. "
-            "Triangles: stations.",
+            draw_maps(
+                [
+                    MapPanel(
+                        f"{main}, test period", cell_rmsd(page, test), label, span=page.map_spans.get(test.quantity)
+                    )
+                ],
+                page.cells,
+            ),
+            f"As in Corchia et al. (2023), Figure 4: RMSD of the {main} predictions of {test.quantity} against "
+            "observations, test period. Hatched: not in the run. Triangles: stations.",
         )
     else:
         title = f"{symbol} operators, test period"
@@ -64,9 +71,9 @@ def _add_comparison(page: Page, table: pd.DataFrame, test: OperatorTest) -> None
         f"{count_cells(int(first.get('cells', page.cells.count)))}: RMSD {_with_interval(first, rmsd)} {unit}, R "
         f"{_with_interval(first, 'R')}"
     )
-    cell_rmsd = _cell_rmsd(page, test)
-    if page.cells.count > 1 and np.isfinite(cell_rmsd).any():
-        sentence += f"; RMSD of the median cell {format_number(np.nanmedian(cell_rmsd))} {unit}"
+    rmsd_of_cells = cell_rmsd(page, test)
+    if page.cells.count > 1 and np.isfinite(rmsd_of_cells).any():
+        sentence += f"; RMSD of the median cell {format_number(np.nanmedian(rmsd_of_cells))} {unit}"
     baselines = [row for row in others if row["operator"] in test.predictions]
     if baselines:
         listed = [
@@ -94,7 +101,8 @@ def _caption(level: float) -> str:
     )
 
 
-def _cell_rmsd(page: Page, test: OperatorTest) -> np.ndarray:
+def cell_rmsd(page: Page, test: OperatorTest) -> np.ndarray:
+    """RMSD of the first operator of ``test``, (cell,), on the samples common to all operators."""
     observed, prediction, *_ = common_samples(test.observed, *test.predictions.values())
     return compute_scores(prediction, observed, page.settings.scores.minimum_count).rmsd
 

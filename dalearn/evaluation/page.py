@@ -32,7 +32,10 @@ class EvaluationSettings:
 
 @dataclass
 class Page:
-    """The report being built, and the files written so far by name."""
+    """The report being built, and the files written so far by name.
+
+    ``map_spans``: colours of the RMSD maps of each quantity, the same in all figures.
+    """
 
     directory: Path
     cells: Cells
@@ -42,6 +45,7 @@ class Page:
     figures: dict[str, Path] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     key_numbers: list[dict[str, Any]] = field(default_factory=list)
+    map_spans: dict[str, tuple[float, float] | None] = field(default_factory=dict)
 
     def table(self, name: str, frame: pd.DataFrame, caption: str, show: bool = True) -> None:
         """Write ``tables/<name>.csv`` and show it in the report (long tables are only written)."""

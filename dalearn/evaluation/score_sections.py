@@ -1,5 +1,7 @@
 """Sections of the report that score the runs: against observations, in situ soil moisture and the truth."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -8,14 +10,25 @@ from dalearn.evaluation.comparison import OPEN_LOOP, Comparison, forecast_label
 from dalearn.evaluation.filter_tables import read_departures
 from dalearn.evaluation.key_numbers import key_rows
 from dalearn.evaluation.maps import draw_maps, maps_make_sense
+from dalearn.evaluation.monthly_table import monthly_table, months_side_by_side
 from dalearn.evaluation.page import Page
-from dalearn.evaluation.panels import correlation_panels, draw_run_scores, rmsd_panels, truth_panels
+from dalearn.evaluation.panels import (
+    correlation_panels,
+    difference_limit,
+    draw_run_scores,
+    rmsd_panels,
+    truth_panels,
+)
 from dalearn.evaluation.report import format_number
 from dalearn.evaluation.run_data import RunData
 from dalearn.evaluation.scores import monthly_correlation
-from dalearn.evaluation.style import quantity_label
+from dalearn.evaluation.style import pretty_units, quantity_label
 from dalearn.evaluation.tables import cell_table, class_table, soil_moisture_table, station_table, summary_table
 
+PAPER = "Corchia et al. (2023)"
+TABLES = {"sigma0": "Table 3", "LAI": "Table 4"}
+FIGURES = {"sigma0": "Figure 5", "LAI": "Figure 6"}
+BOLD_RMSD, BOLD_R = -0.5, 0.4  # differences printed in bold in Tables 3 and 4
 MAXIMUM_ROWS = 30
 SATURATED_SHARE = 0.02
 
@@ -50,15 +63,33 @@ def add_observation_scores(page: Page, run: RunData, comparison: Comparison) -> 
         page.figure(f"{quantity}_scores", figure, f"{quantity}: scores with their intervals; open dots are forecasts.")
         return
     if not comparison.correlation_only:
+        limit = difference_limit(comparison, settings.minimum_count)
         for name in comparison.experiments:
-            panels = rmsd_panels(comparison, name, settings.minimum_count, seen=name in used)
+            panels = rmsd_panels(
+                comparison, name, settings.minimum_count, name in used, page.map_spans.get(quantity), limit
+            )
             caption = (
-                f"{quantity}: RMSD of {name}, and difference from the open loop (blue = closer to the observations)."
+                f"{_item(FIGURES, quantity)}{quantity}: RMSD of {name}, and difference from the open loop (blue = "
+                "closer to the observations). Colours are those of the other experiments."
             )
             page.figure(f"{quantity}_map_{name}", draw_maps(panels, cells), caption)
-    if quantity == "SSM" and comparison.experiments:
+
+
+def add_wetness_scores(page: Page, comparison: Comparison) -> None:
+    """Figure 8: correlation with satellite soil moisture as it was retrieved, as numbers and as maps."""
+    settings, cells = page.settings.scores, page.cells
+    page.report.subsection("Surface soil moisture against satellite soil moisture as retrieved")
+    summary = summary_table(comparison, settings)
+    page.table(
+        "SSM_wetness_summary", summary,
+        "R with satellite soil moisture before any rescaling to the model: means over the cells.",
+    )  # fmt: skip
+    if comparison.experiments and maps_make_sense(cells):
         figure = draw_maps(correlation_panels(comparison, settings.minimum_count), cells)
-        caption = "SSM: R with satellite soil moisture, analysis − open loop (blue = closer to the observations)."
+        caption = (
+            f"As in {PAPER}, Figure 8: R with satellite soil moisture, analysis − open loop (blue = closer to the "
+            "observations)."
+        )
         page.figure("SSM_correlation_difference", figure, caption)
 
 
@@ -68,7 +99,25 @@ def _add_station_tables(page: Page, comparison: Comparison) -> None:
         frame = station_table(comparison, experiment, page.cells, rows, page.settings.scores)
         place = "at the stations, from west to east" if page.cells.stations else "by cell"
         name = f"{comparison.quantity}_stations_{experiment}"
-        page.table(name, frame, f"{comparison.quantity}: {experiment} (analysis) and open loop {place}.")
+        caption = f"{comparison.quantity}: {experiment} (analysis) and open loop {place}."
+        page.table(name, frame, f"{_item(TABLES, comparison.quantity)}{caption}{_beyond(frame, comparison)}")
+
+
+def _item(items: Mapping[str, str], quantity: str) -> str:
+    return f"As in {PAPER}, {items[quantity]}: " if quantity in items else ""
+
+
+def _beyond(frame: pd.DataFrame, comparison: Comparison) -> str:
+    """Which rows have the differences that the paper prints in bold, as a sentence."""
+    if comparison.quantity not in TABLES or comparison.correlation_only:
+        return ""
+    limit, units = BOLD_RMSD, pretty_units(comparison.units)
+    large = frame["station"][frame[f"RMSD difference ({comparison.units})"] < limit]
+    text = f" RMSD difference below {format_number(limit)} {units} (bold in the paper): {', '.join(large) or 'none'}."
+    if comparison.quantity == "sigma0":
+        large = frame["station"][frame["R difference"] >= BOLD_R]
+        text += f" R difference of {BOLD_R} or more (bold in the paper): {', '.join(large) or 'none'}."
+    return text
 
 
 def _independence(quantity: str, used: list[str], experiments: list[str]) -> str:
@@ -84,8 +133,8 @@ def _independence(quantity: str, used: list[str], experiments: list[str]) -> str
     return " ".join(sentences) or "No experiment was run: scores of the open loop only."
 
 
-def add_in_situ_scores(page: Page, comparison: Comparison) -> None:
-    """Surface soil moisture against in situ observations: scores per station and Figure 9."""
+def add_in_situ_scores(page: Page, comparison: Comparison) -> pd.DataFrame | None:
+    """Surface soil moisture against in situ observations: scores per station and Figure 9; returns the monthly R."""
     settings = page.settings.scores
     page.report.subsection("Surface soil moisture against in situ observations")
     page.report.paragraph(
@@ -120,10 +169,24 @@ def add_in_situ_scores(page: Page, comparison: Comparison) -> None:
     }
     if not any(np.isfinite(result.correlation).any() for result in monthly.values()):
         page.absent("Monthly R with in situ soil moisture: no month has enough samples.")
-        return
+        return None
     places = f"{len(rows)} stations" if len(rows) > 1 else page.cells.label(rows[0])
     figure = draw_monthly_correlation(monthly, f"Monthly R with in situ surface soil moisture, {places}")
-    page.figure("SSM_in_situ_monthly", figure, "Monthly R over stations and years; number of values in brackets.")
+    caption = (
+        f"As in {PAPER}, Figure 9: R within each month over stations and years, boxes at the quartiles, whiskers at "
+        "minimum and maximum; number of values in brackets."
+    )
+    page.figure("SSM_in_situ_monthly", figure, caption)
+    table = monthly_table(monthly, settings)
+    page.table(
+        "SSM_in_situ_monthly", table, f"As in {PAPER}, Figure 9: quartiles and differences by month.", show=False
+    )
+    page.report.table(
+        months_side_by_side(table),
+        "Median R of each month over stations and years, and the difference of the medians from the open loop with "
+        f"{100 * settings.level:.0f} % intervals from drawing stations and years.",
+    )
+    return table
 
 
 def share_at_maximum(values: np.ndarray) -> tuple[float, float]:

@@ -12,6 +12,8 @@ from dalearn.evaluation.scores import compute_scores
 from dalearn.evaluation.series import SeriesPanel, draw_series
 from dalearn.evaluation.style import quantity_label
 
+SHOWN_IN_PAPER = "CDM"  # the station of Figure 7
+
 
 def add_series(page: Page, run: RunData, comparisons: list[Comparison]) -> None:
     """Figure 7 of Corchia et al. (2023): observations, open loop, analyses and, in a twin, the truth."""
@@ -21,12 +23,15 @@ def add_series(page: Page, run: RunData, comparisons: list[Comparison]) -> None:
     if not chosen:
         page.absent("Time series: no LAI to compare with.")
         return
-    for cell in page.settings.series_cells or (_worst_cell(page, chosen[0]),):
+    shown = [cell for cell in page.cells.stations if page.cells.station[cell] == SHOWN_IN_PAPER]
+    for cell in page.settings.series_cells or shown or (_worst_cell(page, chosen[0]),):
         panels = [_panel(run, comparison, cell) for comparison in chosen]
         name = page.cells.label(cell)
         caption = f"{', '.join(comparison.quantity for comparison in chosen)} at {name}"
         if not single and not page.settings.series_cells:
-            caption += ", where the open loop is furthest from the reference"
+            caption += ", the station of the paper" if shown else ", where the open loop is furthest from the reference"
+        if any(comparison.quantity == "LAI" for comparison in chosen):
+            caption = f"As in Corchia et al. (2023), Figure 7: {caption}"
         figure = draw_series(panels, f"{name}, state at the window ends")
         page.figure(f"series_{re.sub(r'[^0-9A-Za-z]+', '_', name)}", figure, caption + ".")
 

@@ -1,6 +1,6 @@
 """``analysis.nc``: forecasts, analyses, increments, departures and Jacobians of all experiments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,6 @@ import numpy as np
 
 from dalearn.assimilation.quality import Rejection
 from dalearn.assimilation.record import RECORDED_STATE
-from dalearn.experiments.blocks import Blocks
 from dalearn.experiments.surface import Surface
 from dalearn.experiments.window_observations import ObservationAccount
 from dalearn.io import create_cells, create_time, create_variable, seconds, writing
@@ -33,7 +32,7 @@ def write_analysis(
     path: Path,
     surface: Surface,
     ends: np.ndarray,
-    blocks: Mapping[str, Blocks],
+    blocks: Mapping[str, Iterator[Mapping[str, np.ndarray]]],
     open_loop: Mapping[str, np.ndarray],
     operators: Mapping[str, ObservationOperator],
     control: Sequence[str],
@@ -68,18 +67,17 @@ def write_analysis(
             create_variable(file, f"{quantity}_open_loop", DIMENSIONS[1:], "f4", attributes=text)[:] = values
         _write_accounts(file, accounts)
         for row, experiment in enumerate(blocks.values()):
-            _copy(file, row, experiment, len(ends))
+            _copy(file, row, experiment)
 
 
-def _copy(file: netCDF4.Dataset, row: int, blocks: Blocks, windows: int) -> None:
-    number = start = 0
-    while start < windows:
-        block = blocks.read(number)
+def _copy(file: netCDF4.Dataset, row: int, blocks: Iterator[Mapping[str, np.ndarray]]) -> None:
+    start = 0
+    for block in blocks:
         stop = start + len(block["time"])
         for name, values in block.items():
             if name != "time":
                 file[name][row, start:stop] = values
-        start, number = stop, number + 1
+        start = stop
 
 
 def _write_accounts(file: netCDF4.Dataset, accounts: Mapping[str, Mapping[str, ObservationAccount]]) -> None:

@@ -1,5 +1,7 @@
 """The assimilation stage: every experiment from the state of the open loop, window by window.
 
+The processes of the run do parts of the domain, each in a folder of its own, and the parts are joined at the end.
+
 After every window (``block_days``) its record and a restart file are on disk, in this order; a later run goes on from
 the restart file and gives, bit for bit, what the uninterrupted run gives.
 """
@@ -16,28 +18,36 @@ from dalearn.assimilation.record import RECORDED_STATE, WindowRecord
 from dalearn.assimilation.scheme import FilterState, carried_tensors, filter_state
 from dalearn.errors import InputError
 from dalearn.experiments.analysis_file import OBSERVATION_TEXTS, write_analysis
-from dalearn.experiments.blocks import Blocks
+from dalearn.experiments.blocks import Blocks, read_parts_of_blocks
+from dalearn.experiments.crew import Crew, Share
 from dalearn.experiments.equivalents import evaluate_operator, load_equivalents
 from dalearn.experiments.open_loop import DAY, state_path
 from dalearn.experiments.open_loop_data import OpenLoopData
-from dalearn.experiments.progress import Progress
 from dalearn.experiments.provenance import file_attributes
-from dalearn.experiments.restart import CycleRestart, read_cycle, write_cycle, write_state
+from dalearn.experiments.restart import CycleRestart, read_cycle, read_state, write_cycle, write_state
 from dalearn.experiments.run_directory import RunDirectory
 from dalearn.experiments.setup import Setup
 from dalearn.experiments.stage_sections import AssimilationExperiment
-from dalearn.experiments.window_observations import ObservationRow, WindowObservations, match_windows
+from dalearn.experiments.window_observations import (
+    ObservationRow,
+    WindowObservations,
+    match_windows,
+    read_window_observations,
+    write_window_observations,
+)
 from dalearn.operators import ObservationOperator
+from dalearn.tree import concatenate_columns
 
 logger = logging.getLogger("dalearn")
 
 OBSERVATION_ROWS = (*OBSERVATION_TEXTS, "signal", "rejected")  # fields of WindowRecord with a row per observation
+WINDOWS_AT_ONCE = 30
 
 Arrays = dict[str, np.ndarray]
 
 
-def run_assimilation(setup: Setup, directory: RunDirectory) -> list[Path]:
-    """Run what is left of all experiments and write ``analysis.nc``; returns the files that it leaves."""
+def run_assimilation(setup: Setup, directory: RunDirectory, crew: Crew) -> list[Path]:
+    """Run what is left of all experiments, in parts, and write ``analysis.nc``; returns the files that it leaves."""
     section = setup.config.assimilation
     assert section is not None
     ends = setup.window_starts + DAY
@@ -50,13 +60,16 @@ def run_assimilation(setup: Setup, directory: RunDirectory) -> list[Path]:
                 f"use some of {', '.join(RECORDED_STATE)}"
             )
     open_loop = OpenLoopData(directory / "open_loop.nc")
-    blocks, accounts = {}, {}
+    partial = directory.partial("assimilate")
+    accounts = {}
     observed: list[ObservationRow] = []
     for experiment in section.experiments:
         observations = match_windows(setup, experiment, ends, open_loop)
         accounts[experiment.name] = observations.accounts
         observed += observations.rows
-        blocks[experiment.name] = _run_experiment(setup, directory, experiment, observations, operators, ends)
+        write_window_observations(partial / f"{experiment.name}.npz", observations)
+    parts = crew.plan("assimilate", setup.grid, directory)
+    folders = crew.run("assimilate", parts, setup, directory)
     equivalents = {
         quantity: _open_loop_equivalent(operator, open_loop, ends) for quantity, operator in operators.items()
     }
@@ -65,52 +78,90 @@ def run_assimilation(setup: Setup, directory: RunDirectory) -> list[Path]:
     filters = [section.filter_of(experiment) for experiment in section.experiments]
     control = list(dict.fromkeys(name for settings in filters for name in settings.control))
     rows = {row.name: operators[row.quantity] for row in observed}
+    numbers = range(-(-len(ends) // section.block_days))
+    blocks = {
+        experiment.name: read_parts_of_blocks([Blocks(folder / experiment.name) for folder in folders], numbers)
+        for experiment in section.experiments
+    }
     write_analysis(path, setup.surface, ends, blocks, equivalents, {**operators, **rows}, control, title, accounts)
-    return [path, *(_final_state(directory, experiment.name) for experiment in section.experiments)]
+    files = [path]
+    for experiment in section.experiments:
+        sources = [_restart(folder, experiment) for folder in folders]
+        states = [read_state(source, part.column_count)[0] for source, part in zip(sources, parts, strict=True)]
+        attributes = file_attributes(f"state after the last window of {experiment.name}")
+        files.append(directory / "restart" / f"{experiment.name}.nc")
+        write_state(files[-1], concatenate_columns(states), ends[-1], attributes)
+    return files
 
 
-def _final_state(directory: RunDirectory, experiment: str) -> Path:
-    return directory / "restart" / f"{experiment}.nc"
+def run_part(share: Share) -> None:
+    """Run what is left of all experiments on some cells, and leave it in the folder of the part."""
+    setup, directory, folder, progress = share.setup, share.directory, share.folder, share.progress
+    setup.use_threads()
+    section = setup.config.assimilation
+    assert section is not None
+    operators = load_equivalents(setup, directory, setup.config.assimilated_observations())
+    begins = {experiment.name: _begin(setup, directory, folder, experiment) for experiment in section.experiments}
+    total, done = len(setup.window_starts), sum(begin.windows_done for begin in begins.values())
+    progress.start(total * len(section.experiments), "windows", done)
+    for experiment in section.experiments:
+        path = directory.partial("assimilate") / f"{experiment.name}.npz"
+        observations = read_window_observations(path, setup.cells)
+        _run_experiment(setup, folder, experiment, begins[experiment.name], observations, operators, progress.update)
+
+
+def _restart(folder: Path, experiment: AssimilationExperiment) -> Path:
+    """Where a part keeps what the next window of ``experiment`` begins with."""
+    return folder / experiment.name / "restart.nc"
+
+
+def _begin(setup: Setup, directory: RunDirectory, folder: Path, experiment: AssimilationExperiment) -> CycleRestart:
+    """What the next window of ``experiment`` begins with: the state of the open loop or what is left of a run."""
+    path = _restart(folder, experiment)
+    if path.exists():
+        begin = read_cycle(path, setup.grid.column_count, dtype=setup.dtype, device=setup.device)
+        logger.info("%s: goes on from %s", experiment.name, begin.time)
+        return begin
+    path = state_path(directory.path, setup.window_starts[0])
+    return read_cycle(path, setup.total_columns, columns=setup.columns, dtype=setup.dtype, device=setup.device)
 
 
 def _run_experiment(
     setup: Setup,
-    directory: RunDirectory,
+    folder: Path,
     experiment: AssimilationExperiment,
+    begin: CycleRestart,
     observations: WindowObservations,
     operators: dict[str, ObservationOperator],
-    ends: np.ndarray,
-) -> Blocks:
-    """Run what is left of one experiment; returns its blocks, complete."""
+    progress: Callable[[], None],
+) -> None:
+    """Run what is left of one experiment."""
     section = setup.config.assimilation
     assert section is not None
-    blocks = Blocks(directory.partial("assimilate") / experiment.name)
-    restart = blocks.directory / "restart.nc"
-    source = restart if restart.exists() else state_path(directory, setup.window_starts[0])
-    begin = read_cycle(source, setup.grid.column_count, dtype=setup.dtype, device=setup.device)
-    done = begin.windows_done
-    if done:
-        logger.info("%s: goes on from %s", experiment.name, begin.time)
+    done, total = begin.windows_done, len(setup.window_starts)
     windows = (setup.window(start, start + DAY) for start in setup.window_starts[done:])
-    with Progress(experiment.name, len(ends), "windows", done=done) as progress:
-        writer = _BlockWriter(
-            blocks, restart, done, len(ends), section.block_days, operators, observations.rows, progress.update
-        )
-        end = run_cycle(
-            setup.model,
-            setup.grid,
-            filter_state(begin.state, begin.carried),
-            windows,
-            [operators[row.quantity] for row in observations.rows],
-            observations.value[done:],
-            section.filter_of(experiment),
-            steps=observations.steps(setup.config.land.time_step),
-            observation_errors=observations.error[done:],
-            on_window=writer.window,
-        )
-    attributes = file_attributes(f"state after the last window of {experiment.name}")
-    write_state(_final_state(directory, experiment.name), end.land, ends[-1], attributes)
-    return blocks
+    writer = _BlockWriter(
+        Blocks(folder / experiment.name),
+        _restart(folder, experiment),
+        done,
+        total,
+        section.block_days,
+        operators,
+        observations.rows,
+        progress,
+    )
+    run_cycle(
+        setup.model,
+        setup.grid,
+        filter_state(begin.state, begin.carried),
+        windows,
+        [operators[row.quantity] for row in observations.rows],
+        observations.value[done:],
+        section.filter_of(experiment),
+        steps=observations.steps(setup.config.land.time_step),
+        observation_errors=observations.error[done:],
+        on_window=writer.window,
+    )
 
 
 class _BlockWriter:
@@ -180,9 +231,11 @@ def _arrays(
 
 
 def _open_loop_equivalent(operator: ObservationOperator, open_loop: OpenLoopData, ends: np.ndarray) -> np.ndarray:
-    """The operator on the open loop at the window ends, (window, cell)."""
-    rows = np.searchsorted(open_loop.time, ends)
-    first, last = int(rows[0]), int(rows[-1]) + 1
-    means = open_loop.read(operator.predictors, slice(first, last))
-    predictors = np.stack([means[name][rows - first] for name in operator.predictors], axis=-1)
-    return evaluate_operator(operator, predictors)
+    """The operator on the open loop at the window ends, (window, cell); of its outputs memory holds a month."""
+    parts = []
+    for some in np.array_split(np.searchsorted(open_loop.time, ends), -(-len(ends) // WINDOWS_AT_ONCE)):
+        first, last = int(some[0]), int(some[-1]) + 1
+        means = open_loop.read(operator.predictors, slice(first, last))
+        predictors = np.stack([means[name][some - first] for name in operator.predictors], axis=-1)
+        parts.append(evaluate_operator(operator, predictors))
+    return np.concatenate(parts)

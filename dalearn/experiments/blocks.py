@@ -5,7 +5,7 @@ So every block of a stage is a file of its own that takes its name when complete
 when the stage is done.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,16 @@ class Blocks:
     def read(self, number: int) -> dict[str, np.ndarray]:
         with np.load(self.path(number)) as file:
             return dict(file)
+
+
+def read_parts_of_blocks(parts: Sequence[Blocks], numbers: Iterable[int]) -> Iterator[dict[str, np.ndarray]]:
+    """The blocks ``numbers`` of the whole domain: those of its ``parts`` side by side, one block at a time."""
+    for number in numbers:
+        pieces = [part.read(number) for part in parts]
+        yield {
+            name: values if name == "time" else np.concatenate([piece[name] for piece in pieces], axis=-1)
+            for name, values in pieces[0].items()
+        }
 
 
 def join_blocks(

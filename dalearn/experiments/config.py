@@ -43,7 +43,9 @@ class Config:
         dtype: of the land model and the filter.
         device: ``auto`` takes a GPU where there is one.
         compile: compile the land model (it runs eagerly, and slower, where that is impossible).
-        threads: of the CPU; null takes one for a few thousand columns, which more would only slow down, else all.
+        threads: of the CPU, in each process; null takes one for a few thousand columns, which more would only slow
+            down, else all.
+        processes: that share the cells; ``auto`` takes one per core where the domain is large enough to gain by it.
         twin: make the inputs, or null to read ``surface``, ``forcing`` and the observations from files.
         prepare: make inputs from downloaded files; what is made needs no path in the other sections.
         training, assimilation: leave a section out to leave the stage out.
@@ -58,6 +60,7 @@ class Config:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     compile: bool = True
     threads: int | None = None
+    processes: int | Literal["auto"] = "auto"
     land: LandConfig = field(default_factory=LandConfig)
     twin: TwinSettings | None = None
     prepare: PrepareConfig | None = None
@@ -73,6 +76,8 @@ class Config:
         if not self.name or "/" in self.name:
             raise InputError(f"name: {self.name!r} cannot name a run directory; use letters and digits")
         check_positive("configuration", threads=self.threads)
+        if self.processes != "auto":
+            check_positive("configuration", processes=self.processes)
         self._check_sources()
         check_unique("observations", [observation.name for observation in self.observations])
         self._check_training()

@@ -17,15 +17,17 @@ def load_equivalent(setup: Setup, directory: RunDirectory, name: str) -> Observa
     """The operator for the observations called ``name``, on the device of the model.
 
     The trained one where it predicts their quantity, else the direct one.  Observations that are rescaled to the model
-    are soil moisture of the model (m3 m-3), so that theirs is always the direct one.
+    are soil moisture of the model (m3 m-3), so that theirs is always the direct one.  The cells are those of ``setup``.
     """
     training, quantity = setup.config.training, setup.config.observation(name).quantity
     if training is not None and setup.config.takes_trained_operator(name):
         surface = setup.surface
         operator = load_operator(directory / "operator.nc", latitude=surface.latitude, longitude=surface.longitude)
         operator.out_of_range = training.out_of_range
+        if setup.part is not None:
+            operator = operator.select_cells(list(range(operator.cell_count))[setup.cells])
     elif quantity in DIRECT:
-        operator = create_operator(DIRECT[quantity], cell_count=setup.surface.cell_count)
+        operator = create_operator(DIRECT[quantity], cell_count=setup.grid.cell_count)
     else:
         raise InputError(f"{quantity}: there is no operator for it; add a training section")
     return operator.to(device=setup.device, dtype=setup.dtype).requires_grad_(False)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import pandas as pd
 import torch
 
 from dalearn.evaluation.cells import Cells, dominant_class
+from dalearn.evaluation.domain import Domain
 from dalearn.evaluation.evaluate import evaluate_run
 from dalearn.evaluation.page import EvaluationSettings
 from dalearn.experiments.equivalents import load_equivalents
 from dalearn.experiments.jacobian import combine, compare_window
+from dalearn.experiments.neutralised import neutralise
 from dalearn.experiments.observations import read_configured, read_rescaled
 from dalearn.experiments.open_loop import state_path
 from dalearn.experiments.open_loop_data import OpenLoopData
@@ -25,6 +28,14 @@ from dalearn.files import write_text
 from dalearn.land.model import LandModel
 from dalearn.land.vegetation import VEGETATION_TYPES
 from dalearn.observations.observations import Observations
+
+LAND_COVERS = {
+    "C3 crops": ("C3",),
+    "C4 crops": ("C4", "IRR"),
+    "grassland": ("GRAS", "TROG", "BOGR", "PARK"),
+    "coniferous trees": ("BONE", "TENE", "BOND"),
+    "broadleaf trees": ("TEBD", "TRBE", "TRBD", "TEBE", "BOBD"),
+}
 
 logger = logging.getLogger("dalearn")
 
@@ -48,6 +59,9 @@ def run_evaluation(setup: Setup, directory: RunDirectory) -> list[Path]:
         observations=_satellite(setup, directory),
         in_situ=read_configured(setup, section.in_situ) if section.in_situ is not None else None,
         operator_scores=pd.read_csv(scores) if setup.config.training is not None else None,
+        neutralised=neutralise(setup, directory),
+        wetness=_wetness(setup),
+        domain=_domain(setup),
         jacobian_comparison=comparison,
         warnings=warnings,
         title=setup.config.name,
@@ -77,6 +91,25 @@ def _satellite(setup: Setup, directory: RunDirectory) -> list[Observations]:
     return [read_rescaled(setup, name, open_loop) for name in chosen.values()]
 
 
+def _domain(setup: Setup) -> Domain:
+    """Altitude and the land covers of Figure 1 of Corchia et al. (2023)."""
+    fraction = np.nan_to_num(setup.surface.fraction)
+
+    def share(names: Sequence[str]) -> np.ndarray:
+        return np.asarray(fraction[:, [VEGETATION_TYPES.index(name) for name in names]].sum(axis=1))
+
+    return Domain(setup.surface.altitude, {label: share(names) for label, names in LAND_COVERS.items()})
+
+
+def _wetness(setup: Setup) -> Observations | None:
+    """Satellite soil moisture before any rescaling to the model."""
+    for observation in setup.config.observations:
+        in_situ = observation.name == setup.config.evaluation.in_situ or observation.layout == "in_situ_case"
+        if observation.quantity == "SSM" and not in_situ:
+            return read_configured(setup, observation.name)
+    return None
+
+
 def _compare_jacobians(setup: Setup, directory: RunDirectory) -> dict[str, Any]:
     """The back ends on the stored windows.
 
@@ -88,7 +121,7 @@ def _compare_jacobians(setup: Setup, directory: RunDirectory) -> dict[str, Any]:
     model = LandModel(setup.model.parameters, setup.model.options, compiled=False)
     comparisons = []
     for start in setup.jacobian_windows:
-        path = state_path(directory, np.datetime64(start))
+        path = state_path(directory.path, np.datetime64(start))
         state, _, _ = read_state(path, setup.grid.column_count, dtype=torch.float64, device=setup.device)
         comparisons.append(compare_window(setup, model, state, start, operators))
     combined = combine(comparisons)

@@ -1,6 +1,9 @@
 """The inputs stage: make the twin, or check the files; nothing else starts before all inputs are found good."""
 
 import logging
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +11,24 @@ import torch
 
 from dalearn.errors import InputError
 from dalearn.experiments.config import Config
+from dalearn.experiments.crew import Crew, Share
 from dalearn.experiments.observations import check_overlap
 from dalearn.experiments.prepare import source_files
-from dalearn.experiments.progress import Progress
+from dalearn.experiments.progress import PartProgress
 from dalearn.experiments.provenance import file_record
 from dalearn.experiments.run_directory import RunDirectory
 from dalearn.experiments.setup import Setup
-from dalearn.twin.build import build_twin
+from dalearn.files import write_whole
+from dalearn.forcing.series import ForcingSeries
+from dalearn.land.model import LandModel
+from dalearn.land.options import LandOptions
+from dalearn.twin.build import INPUTS, join_truth, make_world, random_streams, write_drivers, write_observed
+from dalearn.twin.true_land import TrueLand
+from dalearn.twin.truth_run import TruthRun, run_truth
 
 logger = logging.getLogger("dalearn")
+
+LAND, TRUTH = "land.pickle", "truth.pickle"  # files of a part of the twin
 
 
 def input_files(config: Config) -> dict[str, Path]:
@@ -44,18 +56,81 @@ def input_records(files: dict[str, Path]) -> dict[str, dict[str, Any]]:
     return {name: found[path] for name, path in files.items()}
 
 
-def make_twin(setup: Setup, directory: RunDirectory) -> list[Path]:
-    """Make the files of the twin that the configuration describes; returns them."""
-    config = setup.config
-    assert config.twin is not None
-    torch.set_num_threads(config.threads or 1)  # a hundred columns: see Setup.use_threads
-    with Progress("twin: truth", 1, "days") as progress:
+@dataclass(frozen=True)
+class TruthPart:
+    """What the truth of some cells follows from; ``water_layers`` are those of the whole domain (``LandModel``)."""
 
-        def show(done: int, total: int) -> None:
-            progress.set_total(total)
-            progress.update(done - progress.done)
+    land: TrueLand
+    weather: ForcingSeries
+    water_layers: int
 
-        return build_twin(directory.path, config.twin, compiled=config.compile, progress=show)
+
+def make_twin(setup: Setup, directory: RunDirectory, crew: Crew) -> list[Path]:
+    """Make the files of the twin that the configuration describes, its truth in parts; returns them."""
+    settings = setup.config.twin
+    assert settings is not None
+    _use_threads(setup.config)
+    world = make_world(settings)
+    write_drivers(directory.path, settings, world)
+    land = TrueLand.draw(settings, world.surface, random_streams(settings.seed))
+    layers = int(land.parameters.soil.holds_water.any(dim=-1).sum())
+    parts = crew.plan("inputs", land.grid, directory)
+    if len(parts) == 1:
+        with PartProgress("twin: truth", [directory.path], 0, shown=True) as progress:
+            truth = _run_truth(setup.config, TruthPart(land, world.weather, layers), progress)
+    else:
+        for part in parts:
+            folder = directory.partial("inputs") / part.name
+            if not (folder / TRUTH).exists():
+                _write_pickle(folder / LAND, TruthPart(land.part(part.cells), world.weather.select(part.cells), layers))
+        truth = join_truth([_read_pickle(folder / TRUTH) for folder in crew.run("inputs", parts, setup, directory)])
+    write_observed(directory.path, settings, world, truth)
+    return [*(directory / "inputs" / name for name in INPUTS), directory / "truth.nc"]
+
+
+def run_part(share: Share) -> None:
+    """Run the truth of some cells of the twin, unless it has been done, and leave it in the folder of the part."""
+    if (share.folder / TRUTH).exists():
+        return
+    _use_threads(share.setup.config)
+    truth = _run_truth(share.setup.config, _read_pickle(share.folder / LAND), share.progress)
+    _write_pickle(share.folder / TRUTH, truth)
+
+
+def _run_truth(config: Config, part: TruthPart, progress: PartProgress) -> TruthRun:
+    settings, land = config.twin, part.land
+    assert settings is not None
+    options = LandOptions(time_step=settings.time_step)
+    model = LandModel(land.parameters, options, compiled=config.compile, water_layers=part.water_layers)
+    return run_truth(model, land.grid, part.weather, land.calendar, settings, _show(progress))
+
+
+def _use_threads(config: Config) -> None:
+    torch.set_num_threads(config.threads or 1)  # see Setup.use_threads
+
+
+def _show(progress: PartProgress) -> Callable[[int, int], None]:
+    """What the truth tells its days to."""
+
+    def show(done: int, total: int) -> None:
+        if not progress.total:
+            progress.start(total, "days")
+        progress.update(done - progress.done)
+
+    return show
+
+
+def _write_pickle(path: Path, value: Any) -> None:
+    def save(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            pickle.dump(value, file, pickle.HIGHEST_PROTOCOL)
+
+    write_whole(path, save)
+
+
+def _read_pickle(path: Path) -> Any:
+    with path.open("rb") as file:
+        return pickle.load(file)
 
 
 def check_inputs(setup: Setup) -> None:

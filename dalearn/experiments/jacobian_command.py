@@ -67,7 +67,7 @@ def _compare(
 def _stored(pipeline: Pipeline) -> Iterator[tuple[np.datetime64, LandState]]:
     setup = pipeline.setup
     for start in setup.jacobian_windows:
-        path = state_path(pipeline.directory, start)
+        path = state_path(pipeline.directory.path, start)
         yield start, read_state(path, setup.grid.column_count, dtype=setup.dtype, device=setup.device)[0]
 
 

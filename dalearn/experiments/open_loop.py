@@ -1,11 +1,12 @@
 """The open loop: spin-up, then the run without assimilation, in blocks that survive a killed process.
 
+The processes of the run do parts of the domain, each in a folder of its own, and the parts are joined at the end.
 After every block its output and a restart file are on disk, in this order; a later run goes on from the restart
 file and gives, bit for bit, what the uninterrupted run gives.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,20 +16,22 @@ import torch
 
 from dalearn.assimilation.finite import at_time, check_finite
 from dalearn.assimilation.forecast import Record, integrate
-from dalearn.experiments.blocks import Blocks, join_blocks
-from dalearn.experiments.progress import Progress
+from dalearn.experiments.blocks import Blocks, join_blocks, read_parts_of_blocks
+from dalearn.experiments.crew import Crew, Share
+from dalearn.experiments.parts import Part
 from dalearn.experiments.provenance import file_attributes
 from dalearn.experiments.restart import read_state, write_state
 from dalearn.experiments.run_directory import RunDirectory
 from dalearn.experiments.sections import OpenLoopConfig, as_time
 from dalearn.experiments.setup import Setup
-from dalearn.experiments.spin_up import Memory, memory_of, read_memory, write_convergence, write_memory
-from dalearn.land.state import LandState
+from dalearn.experiments.spin_up import join_memory, memory_of, read_memory, write_convergence, write_memory
+from dalearn.tree import concatenate_columns
 
 logger = logging.getLogger("dalearn")
 
 OUTPUT = (*(f"WG{layer}" for layer in range(1, 9)), "TG1", "TG2", "LAI")
 DAY = np.timedelta64(86400, "s")
+RESTART, MEMORY = "restart.nc", "memory.json"  # files of a part
 
 
 @dataclass(frozen=True)
@@ -66,21 +69,54 @@ def _edges(
     return list(pairwise(edges))
 
 
-def state_path(directory: RunDirectory, time: np.datetime64) -> Path:
-    """Where the open loop leaves its state at ``time``."""
+def state_path(folder: Path, time: np.datetime64) -> Path:
+    """Where the open loop leaves its state at ``time``, in a run directory or in the folder of a part."""
     stamp = np.datetime_as_string(time, unit="m").replace(":", "")
-    return directory / "restart" / f"open_loop_{stamp}.nc"
+    return folder / "restart" / f"open_loop_{stamp}.nc"
+
+
+def run_open_loop(setup: Setup, directory: RunDirectory, crew: Crew) -> list[Path]:
+    """Run what is left of the open loop, in parts; returns the files that it leaves."""
+    parts = crew.plan("open_loop", setup.grid, directory)
+    folders = crew.run("open_loop", parts, setup, directory)
+    blocks = plan_blocks(setup.config.open_loop, setup.stored_states)
+    attributes = file_attributes(f"open loop of {setup.config.name}")
+    files = [directory / "open_loop.nc", state_path(directory.path, blocks[-1].end)]
+    memory = join_memory([read_memory(folder / MEMORY) for folder in folders])
+    if len(memory) > 1:
+        files.append(directory / "tables" / "spin_up.csv")
+        attributes["spin_up"] = write_convergence(files[-1], memory)
+        logger.info("spin-up: %s", attributes["spin_up"])
+    _join_states([folder / RESTART for folder in folders], files[1], setup, parts)
+    for time in sorted(setup.stored_states):
+        files.append(state_path(directory.path, time))
+        _join_states([state_path(folder, time) for folder in folders], files[-1], setup, parts)
+    run = [number for number, block in enumerate(blocks) if not block.repetition]
+    series = read_parts_of_blocks([Blocks(folder) for folder in folders], run)
+    join_blocks(files[0], series, setup.surface.latitude, setup.surface.longitude, attributes)
+    return files
+
+
+def _join_states(sources: Sequence[Path], path: Path, setup: Setup, parts: Sequence[Part]) -> None:
+    """The states of the parts, each in its own file, as one."""
+    states = [read_state(source, part.column_count) for source, part in zip(sources, parts, strict=True)]
+    write_state(path, concatenate_columns([state for state, *_ in states]), states[0][1], _state_attributes())
+
+
+def _state_attributes() -> dict[str, str]:
+    return file_attributes("open loop state")
 
 
 @torch.no_grad()
-def run_open_loop(setup: Setup, directory: RunDirectory) -> list[Path]:
-    """Run what is left of the open loop; returns the files that it leaves."""
+def run_part(share: Share) -> None:
+    """Run what is left of the open loop of some cells, and leave it in the folder of the part."""
+    setup, folder, progress = share.setup, share.folder, share.progress
+    setup.use_threads()
     config, parameters = setup.config.open_loop, setup.model.parameters
     blocks = plan_blocks(config, setup.stored_states)
-    partial = directory.partial("open_loop")
-    outputs, restart, convergence = Blocks(partial), partial / "restart.nc", partial / "memory.json"
+    outputs, restart, convergence = Blocks(folder), folder / RESTART, folder / MEMORY
     record = Record(OUTPUT, every=round(config.output_hours * 3600 / setup.config.land.time_step))
-    attributes = file_attributes("open loop state")
+    attributes = _state_attributes()
     done, state = 0, setup.cold_start()
     memory = [memory_of(state, setup.grid, parameters)]
     if restart.exists():
@@ -91,44 +127,21 @@ def run_open_loop(setup: Setup, directory: RunDirectory) -> list[Path]:
     else:
         write_memory(convergence, memory)
     days = np.cumsum([0.0] + [float((block.end - block.start) / DAY) for block in blocks]).round().astype(int)
-    with Progress("open loop", int(days[-1]), "days", done=int(days[done])) as progress:
-        for number, block in enumerate(blocks[done:], start=done):
-            if not block.repetition and block.start in setup.stored_states:
-                write_state(state_path(directory, block.start), state, block.start, attributes)
-            window = setup.window(block.start, block.end)
-            state, series = integrate(setup.model, setup.grid, state, window, None if block.repetition else record)
-            check_finite(state, setup.grid, at_time("in the open loop at", block.end))
-            if block.closing:
-                memory.append(memory_of(state, setup.grid, parameters))
-                write_memory(convergence, memory)
-            if not block.repetition:
-                times = window.times[record.every - 1 :: record.every]
-                outputs.write(number, {"time": times, **{name: _array(values) for name, values in series.items()}})
-            write_state(restart, state, block.end, {**attributes, "blocks_done": number + 1})
-            progress.update(int(days[number + 1] - days[number]))
-    return _finish(setup, directory, blocks, outputs, memory, state)
-
-
-def _finish(
-    setup: Setup,
-    directory: RunDirectory,
-    blocks: list[Block],
-    outputs: Blocks,
-    memory: list[Memory],
-    state: LandState,
-) -> list[Path]:
-    """Join the blocks, write the final state and the convergence of the spin-up."""
-    attributes = file_attributes(f"open loop of {setup.config.name}")
-    files = [directory / "open_loop.nc", state_path(directory, blocks[-1].end)]
-    if len(memory) > 1:
-        files.append(directory / "tables" / "spin_up.csv")
-        attributes["spin_up"] = write_convergence(files[-1], memory)
-        logger.info("spin-up: %s", attributes["spin_up"])
-    write_state(files[1], state, blocks[-1].end, file_attributes("open loop state"))
-    run = [number for number, block in enumerate(blocks) if not block.repetition]
-    series = (outputs.read(number) for number in run)
-    join_blocks(files[0], series, setup.surface.latitude, setup.surface.longitude, attributes)
-    return files + [state_path(directory, time) for time in sorted(setup.stored_states)]
+    progress.start(int(days[-1]), "days", int(days[done]))
+    for number, block in enumerate(blocks[done:], start=done):
+        if not block.repetition and block.start in setup.stored_states:
+            write_state(state_path(folder, block.start), state, block.start, attributes)
+        window = setup.window(block.start, block.end)
+        state, series = integrate(setup.model, setup.grid, state, window, None if block.repetition else record)
+        check_finite(state, setup.grid, at_time("in the open loop at", block.end))
+        if block.closing:
+            memory.append(memory_of(state, setup.grid, parameters))
+            write_memory(convergence, memory)
+        if not block.repetition:
+            times = window.times[record.every - 1 :: record.every]
+            outputs.write(number, {"time": times, **{name: _array(values) for name, values in series.items()}})
+        write_state(restart, state, block.end, {**attributes, "blocks_done": number + 1})
+        progress.update(int(days[number + 1] - days[number]))
 
 
 def _array(values: torch.Tensor) -> np.ndarray:

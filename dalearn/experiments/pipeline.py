@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from dalearn.errors import InputError, Stopped
-from dalearn.experiments.assimilate import run_assimilation
+from dalearn.experiments import assimilate, inputs, open_loop
 from dalearn.experiments.config import Config, settings_of
+from dalearn.experiments.crew import Crew
 from dalearn.experiments.evaluation import run_evaluation
 from dalearn.experiments.inputs import check_inputs, input_files, input_records, make_twin
-from dalearn.experiments.open_loop import run_open_loop
 from dalearn.experiments.prepare import check_sources, prepare_inputs, prepare_settings
 from dalearn.experiments.progress import clock
+from dalearn.experiments.ranks import Ranks
 from dalearn.experiments.read_config import plain
 from dalearn.experiments.run_directory import RunDirectory, fingerprint
 from dalearn.experiments.setup import Setup
@@ -34,7 +35,13 @@ COMMANDS = {
 
 
 DRIVERS = ("surface", "forcing", "prepare.surface", "prepare.forcing")
-EXECUTION_KEYS = ("run_directory: ", "device: ", "compile: ", "threads: ")  # change no result
+EXECUTION_KEYS = ("run_directory: ", "device: ", "compile: ", "threads: ", "processes: ")  # change no result
+
+WORKS = {  # stages that are done in parts
+    "inputs": inputs.run_part,
+    "open_loop": open_loop.run_part,
+    "assimilate": assimilate.run_part,
+}
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class Stage:
     """``name``, the function that does it, and the stages whose results it reads."""
 
     name: str
-    run: Callable[[Setup, RunDirectory], list[Path]]
+    run: Callable[[Setup, RunDirectory, Crew], list[Path]]
     needs: tuple[str, ...]
 
     @property
@@ -52,20 +59,27 @@ class Stage:
 
 def stages_of(config: Config) -> list[Stage]:
     """The stages that the configuration asks for."""
-    stages = [Stage("inputs", _run_inputs, ()), Stage("open_loop", run_open_loop, ("inputs",))]
+    stages = [Stage("inputs", _run_inputs, ()), Stage("open_loop", open_loop.run_open_loop, ("inputs",))]
     if config.training is not None:
-        stages.append(Stage("train", run_training, ("inputs", "open_loop")))
+        stages.append(Stage("train", _alone(run_training), ("inputs", "open_loop")))
     if config.assimilation is not None:
         needs = tuple(stage.name for stage in stages)
-        stages.append(Stage("assimilate", run_assimilation, needs))
-    return [*stages, Stage("evaluate", run_evaluation, tuple(stage.name for stage in stages))]
+        stages.append(Stage("assimilate", assimilate.run_assimilation, needs))
+    return [*stages, Stage("evaluate", _alone(run_evaluation), tuple(stage.name for stage in stages))]
 
 
-def _run_inputs(setup: Setup, directory: RunDirectory) -> list[Path]:
+def _alone(
+    run: Callable[[Setup, RunDirectory], list[Path]],
+) -> Callable[[Setup, RunDirectory, Crew], list[Path]]:
+    """A stage that the leader does while the others wait."""
+    return lambda setup, directory, _: run(setup, directory)
+
+
+def _run_inputs(setup: Setup, directory: RunDirectory, crew: Crew) -> list[Path]:
     if setup.config.prepare is not None:
         files = prepare_inputs(setup, directory)
     elif setup.config.twin is not None:
-        files = make_twin(setup, directory)
+        files = make_twin(setup, directory, crew)
     else:
         return []
     check_inputs(setup)
@@ -98,14 +112,21 @@ def fingerprints(setup: Setup, checksums: dict[str, str]) -> dict[str, str]:
     return marks
 
 
-class Pipeline:
-    """The stages of ``config`` in its run directory."""
+def follow(config: Config, ranks: Ranks) -> None:
+    """Do the part of this process, as the one that has the ``Pipeline`` orders."""
+    directory = RunDirectory(config.run_path())
+    Crew(ranks, WORKS).serve(Setup(config, directory / "inputs", local_rank=ranks.local_rank), directory)
 
-    def __init__(self, config: Config, command: Sequence[str]) -> None:
+
+class Pipeline:
+    """The stages of ``config`` in its run directory; ``ranks`` are the processes that share the work."""
+
+    def __init__(self, config: Config, command: Sequence[str], ranks: Ranks | None = None) -> None:
         self.config = config
         self.command = list(command)
+        self.crew = Crew(ranks if ranks is not None else Ranks(), WORKS)
         self.directory = RunDirectory(config.run_path())
-        self.setup = Setup(config, self.directory / "inputs")
+        self.setup = Setup(config, self.directory / "inputs", local_rank=self.crew.ranks.local_rank)
         self.stages = {stage.name: stage for stage in stages_of(config)}
         self.inputs = input_records(input_files(config))
         self.marks = fingerprints(self.setup, {name: record["sha256"] for name, record in self.inputs.items()})
@@ -141,6 +162,7 @@ class Pipeline:
             self.directory.write_configuration(plain(self.config))
             for stage in wanted:
                 self._do(stage)
+            self.crew.dismiss()
         except InputError as error:
             logger.debug("stopped: %s", error)
             raise
@@ -177,7 +199,7 @@ class Pipeline:
         if stage.name != "inputs":
             self.setup.use_threads()
         self.directory.mark_started(stage.name, self.marks[stage.name])
-        files = stage.run(self.setup, self.directory)
+        files = stage.run(self.setup, self.directory, self.crew)
         if stage.name == "inputs":
             records = self.inputs or input_records({path.stem: path for path in files})
             self.directory.write_provenance(records.values(), self.command)

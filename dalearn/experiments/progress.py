@@ -1,11 +1,16 @@
 """Progress of a long stage: a bar with rate and remaining time on a terminal, log lines elsewhere."""
 
 import logging
+import math
 import sys
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 
 from tqdm import tqdm
+
+from dalearn.files import write_text
 
 logger = logging.getLogger("dalearn")
 
@@ -77,3 +82,60 @@ class LogHandler(logging.StreamHandler):
 
     def emit(self, record: logging.LogRecord) -> None:
         tqdm.write(self.format(record), file=sys.stderr)
+
+
+class PartProgress:
+    """Progress of a part among several; one process shows the mean of all parts.
+
+    ``files``: where the parts, in order, note how far they are; ``number`` is this one, ``shown`` whether this process
+    shows them.  Nothing is noted of a single part.
+    """
+
+    def __init__(self, label: str, files: Sequence[Path], number: int, *, shown: bool, every: float = 1.0) -> None:
+        self.label, self.files, self.number, self.shown, self.every = label, list(files), number, shown, every
+        self.done = self.total = 0
+        self._bar: Progress | None = None
+        self._looked = -math.inf
+
+    def start(self, total: int, unit: str, done: int = 0) -> None:
+        """Say how much there is, and what of it an earlier run has done."""
+        self.total, self.done = total, done
+        self._note()
+        if self.shown:
+            self._bar = Progress(self.label, total, unit, done=self._mean())
+
+    def update(self, count: int = 1) -> None:
+        self.done += count
+        if self.done == self.total:
+            self._note()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Note and show the state of affairs, once in a while."""
+        alone = len(self.files) == 1
+        if not alone and time.monotonic() - self._looked < self.every:
+            return
+        if self.done < self.total:
+            self._note()
+        self._looked = time.monotonic()
+        if self._bar is not None:
+            self._bar.update(self._mean() - self._bar.done)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+
+    def __enter__(self) -> "PartProgress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _note(self) -> None:
+        if len(self.files) > 1:
+            write_text(self.files[self.number], str(self.done))
+
+    def _mean(self) -> int:
+        if len(self.files) == 1:
+            return self.done
+        return sum(int(path.read_text()) for path in self.files if path.exists()) // len(self.files)

@@ -66,13 +66,19 @@ def write_cycle(path: Path, restart: CycleRestart, attributes: Mapping[str, Any]
 
 
 def read_cycle(
-    path: Path, column_count: int, *, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
+    path: Path,
+    column_count: int,
+    *,
+    columns: slice = slice(None),
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str = "cpu",
 ) -> CycleRestart:
     """What ``write_cycle`` or, with no window done, ``write_state`` wrote.
 
-    ``dtype`` is that of the state; carried tensors keep theirs.  Raises InputError like ``read_state``.
+    ``dtype`` is that of the state; carried tensors keep theirs.  ``columns`` as in ``read_state``, which only a file
+    without carried tensors has.  Raises InputError like ``read_state``.
     """
-    state, time, attributes = read_state(path, column_count, dtype=dtype, device=device)
+    state, time, attributes = read_state(path, column_count, columns=columns, dtype=dtype, device=device)
     with reading(path) as file:
         group = file.groups.get("carried")
         carried = {} if group is None else {name: _get_tensor(group[name]).to(device) for name in group.variables}
@@ -121,11 +127,17 @@ def _put_state(file: netCDF4.Dataset, state: LandState, time: np.datetime64) -> 
 
 
 def read_state(
-    path: Path, column_count: int, *, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
+    path: Path,
+    column_count: int,
+    *,
+    columns: slice = slice(None),
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str = "cpu",
 ) -> tuple[LandState, np.datetime64, dict[str, Any]]:
-    """The state, its time and the global attributes of a restart file.
+    """The state, its time and the global attributes of a restart file of ``column_count`` columns.
 
-    Raises InputError when the file is absent, lacks a variable or is for another number of columns.
+    ``columns`` are those wanted.  Raises InputError when the file is absent, lacks a variable or is for another number
+    of columns.
     """
     with reading(path) as file:
         found = len(file.dimensions["column"])
@@ -137,7 +149,7 @@ def read_state(
             part = field.rpartition(".")[0]
             if part and not any(names[other][0] in file.variables for other in names if other.startswith(f"{part}.")):
                 continue
-            fields[field] = torch.tensor(read_values(file, name), dtype=dtype, device=device)
+            fields[field] = torch.tensor(read_values(file, name, (..., columns)), dtype=dtype, device=device)
         time = EPOCH + np.timedelta64(int(file["time"][...]), "s")
         return state_from_fields(fields), time, _attributes(file)
 

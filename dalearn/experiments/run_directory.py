@@ -122,9 +122,9 @@ class RunDirectory:
             self._lock.close()
             self._lock = None
 
-    def open_log(self, logger: logging.Logger) -> logging.Handler:
-        """Also write the log to ``log.txt``, after what earlier runs wrote."""
-        handler = _LogFile(self / "log.txt")
+    def open_log(self, logger: logging.Logger, name: str = "log.txt") -> logging.Handler:
+        """Also write the log to ``name``, after what earlier runs wrote."""
+        handler = _LogFile(self / name)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
         logger.addHandler(handler)
         logger.setLevel(logging.DEBUG)

@@ -9,6 +9,7 @@ import torch
 
 from dalearn.errors import InputError
 from dalearn.experiments.config import Config, window_starts
+from dalearn.experiments.parts import Part, take_part
 from dalearn.experiments.prepare_surface import build_maps
 from dalearn.experiments.sections import as_time
 from dalearn.experiments.surface import Surface, read_surface, surface_of_cells
@@ -18,34 +19,60 @@ from dalearn.grid import Grid
 from dalearn.land.model import LandModel
 from dalearn.land.options import LandOptions
 from dalearn.land.photosynthesis import with_reference_assimilation
-from dalearn.land.state import LandState
+from dalearn.land.state import LandParameters, LandState
 from dalearn.land.window import ForcingWindow
 from dalearn.surface_maps.build import SurfaceMaps
-from dalearn.tree import to
+from dalearn.tree import select_columns, to
 
 JACOBIAN_WINDOWS = 3
 SINGLE_THREAD_COLUMNS = 5000
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 
-def choose_device(name: str) -> torch.device:
-    """``auto`` is a GPU where there is one; InputError when ``cuda`` is asked for and absent."""
+def choose_device(name: str, number: int = 0) -> torch.device:
+    """``auto`` is a GPU where there is one; InputError when ``cuda`` is asked for and absent.
+
+    The processes of a machine, counted by ``number``, take one GPU after the other.
+    """
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("device: cuda is not available here; choose auto or cpu")
-    return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
+    if name == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", number % torch.cuda.device_count())
 
 
 class Setup:
     """The experiment of ``config``, ready to be run.
 
-    ``inputs`` is the folder with what the twin made; without a twin it is not looked at.
+    ``inputs`` is the folder with what the twin made; without a twin it is not looked at.  With a ``part``, grid, model,
+    forcing and states are those of its cells alone; the surface is that of all.  ``local_rank`` counts the processes of
+    the run on this machine.
     """
 
-    def __init__(self, config: Config, inputs: Path) -> None:
+    def __init__(self, config: Config, inputs: Path, part: Part | None = None, local_rank: int = 0) -> None:
         self.config = config
         self.inputs = inputs
-        self.device = choose_device(config.device)
+        self.part = part
+        self.local_rank = local_rank
+        self.device = choose_device(config.device, local_rank)
         self.dtype = DTYPES[config.dtype]
+
+    def of_part(self, part: Part) -> "Setup":
+        """The same experiment on the cells of ``part``."""
+        setup = Setup(self.config, self.inputs, part, self.local_rank)
+        if "surface" in self.__dict__:
+            setup.surface = self.surface
+        return setup
+
+    @property
+    def cells(self) -> slice:
+        """The cells of this setup among those of the surface."""
+        return slice(0, self.surface.cell_count) if self.part is None else self.part.cells
+
+    @property
+    def columns(self) -> slice:
+        """The columns of this setup among all."""
+        return slice(0, self.grid.column_count) if self.part is None else self.part.columns
 
     @property
     def snow_layers(self) -> int:
@@ -80,14 +107,33 @@ class Setup:
             start=min(as_time(start, "open_loop.start") for start, _ in periods),
             end=max(as_time(end, "open_loop.end") for _, end in periods),
             default_co2_ppm=self.config.land.co2,
+            cells=self.cells,
         )
-        self.surface.check_positions(forcing.source, forcing.latitude, forcing.longitude)
+        self.surface.check_positions(forcing.source, forcing.latitude, forcing.longitude, self.cells)
         return forcing
 
+    def forget_forcing(self) -> None:
+        """Free the memory that the forcing takes; it is read again when it is asked for."""
+        self.__dict__.pop("forcing", None)
+
     @cached_property
-    def _land(self) -> tuple[Grid, LandModel]:
+    def _columns(self) -> tuple[Grid, LandParameters, int, int]:
+        """The columns, their parameters, forcing aside, and how many columns and water layers the whole domain has.
+
+        Made for the whole, of which a part then takes its columns: so they are the same, bit for bit, in all parts.
+        """
+        grid, parameters = self.surface.parameters(self.config.land)
+        count, layers = grid.column_count, int(parameters.soil.holds_water.any(dim=-1).sum())
+        if self.part is not None:
+            columns = torch.arange(self.part.first_column, self.part.last_column)
+            grid, parameters = take_part(grid, self.part), select_columns(parameters, columns)
+        return grid, parameters, count, layers
+
+    @cached_property
+    def model(self) -> LandModel:
+        """The land model of these columns."""
         land, forcing = self.config.land, self.forcing
-        grid, parameters = self.surface.parameters(land)
+        grid, parameters, _, water_layers = self._columns
         heights = {
             name: grid.to_columns(torch.from_numpy(getattr(forcing, name)))
             for name in ("temperature_height", "wind_height")
@@ -107,7 +153,12 @@ class Setup:
             subgrid_rain=land.subgrid_rain,
             snow_layers=self.snow_layers,
         )
-        return grid.to(self.device), LandModel(parameters, options, compiled=self.config.compile)
+        return LandModel(parameters, options, compiled=self.config.compile, water_layers=water_layers)
+
+    @property
+    def total_columns(self) -> int:
+        """Columns of the whole domain."""
+        return self._columns[2]
 
     def use_threads(self) -> None:
         """Set the number of CPU threads.
@@ -121,13 +172,9 @@ class Setup:
         if threads is not None:
             torch.set_num_threads(threads)
 
-    @property
+    @cached_property
     def grid(self) -> Grid:
-        return self._land[0]
-
-    @property
-    def model(self) -> LandModel:
-        return self._land[1]
+        return self._columns[0].to(self.device)
 
     def window(self, start: np.datetime64, end: np.datetime64) -> ForcingWindow:
         """The forcing of the model steps from ``start`` to ``end``."""

@@ -48,6 +48,15 @@ def read_memory(path: Path) -> list[Memory]:
     return [Memory(**item) for item in json.loads(path.read_text())]
 
 
+def join_memory(parts: Sequence[Sequence[Memory]]) -> list[Memory]:
+    """The memory of the whole domain from that of its parts."""
+    names = [field.name for field in dataclasses.fields(Memory)]
+    return [
+        Memory(**{name: [value for part in repetition for value in getattr(part, name)] for name in names})
+        for repetition in zip(*parts, strict=True)
+    ]
+
+
 def write_convergence(path: Path, repetitions: Sequence[Memory]) -> str:
     """Largest change over the cells from one repetition to the next as CSV; the last one in words.
 

@@ -96,20 +96,24 @@ class Surface:
         except InputError as error:
             raise InputError(f"{self.source}: {error}") from error
 
-    def check_positions(self, source: str, latitude: np.ndarray, longitude: np.ndarray) -> None:
-        """InputError unless the cells of another file are these cells, within 0.02 degree."""
-        if len(latitude) != self.cell_count:
+    def check_positions(
+        self, source: str, latitude: np.ndarray, longitude: np.ndarray, cells: slice = slice(None)
+    ) -> None:
+        """InputError unless the cells of another file are these ``cells``, within 0.02 degree."""
+        first, last, _ = cells.indices(self.cell_count)
+        if len(latitude) != last - first:
             raise InputError(
-                f"{source}: has {len(latitude)} cells, the surface ({self.source}) has {self.cell_count}; "
+                f"{source}: has {len(latitude)} cells, the surface ({self.source}) has {last - first}; "
                 "give files for the same cells"
             )
-        apart = np.abs((np.asarray(longitude) - self.longitude + 180.0) % 360.0 - 180.0)
-        apart = np.maximum(apart, np.abs(np.asarray(latitude) - self.latitude))
+        apart = np.abs((np.asarray(longitude) - self.longitude[cells] + 180.0) % 360.0 - 180.0)
+        apart = np.maximum(apart, np.abs(np.asarray(latitude) - self.latitude[cells]))
         if (apart > POSITION_TOLERANCE).any():
             cell = int(np.argmax(apart))
             raise InputError(
-                f"{source}: cell {cell} is at {latitude[cell]:.3f} {longitude[cell]:.3f}, the surface ({self.source}) "
-                f"has it at {self.latitude[cell]:.3f} {self.longitude[cell]:.3f}; order the cells alike"
+                f"{source}: cell {first + cell} is at {latitude[cell]:.3f} {longitude[cell]:.3f}, the surface "
+                f"({self.source}) has it at {self.latitude[first + cell]:.3f} {self.longitude[first + cell]:.3f}; "
+                "order the cells alike"
             )
 
 

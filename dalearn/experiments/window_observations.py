@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from dalearn.experiments.observations import read_rescaled
 from dalearn.experiments.open_loop_data import OpenLoopData
 from dalearn.experiments.setup import Setup
 from dalearn.experiments.stage_sections import AssimilationExperiment
+from dalearn.files import write_whole
 from dalearn.observations.matching import match_observations
 
 logger = logging.getLogger("dalearn")
@@ -90,3 +92,30 @@ def match_windows(
             table.append(part.reshape(len(ends), len(hours), -1))
     value, error = (torch.from_numpy(np.concatenate(tables, axis=1)) for tables in (values, errors))
     return WindowObservations(tuple(rows), value, error, accounts)
+
+
+def write_window_observations(path: Path, observations: WindowObservations) -> None:
+    """Keep values, errors and rows for the processes that assimilate them."""
+    arrays = {
+        "quantity": np.array([row.quantity for row in observations.rows]),
+        "hour": np.array([row.hour for row in observations.rows]),
+        "value": observations.value.numpy(),
+        "error": observations.error.numpy(),
+    }
+
+    def save(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+
+    write_whole(path, save)
+
+
+def read_window_observations(path: Path, cells: slice) -> WindowObservations:
+    """What ``write_window_observations`` kept, of the given ``cells``; without the accounts."""
+    with np.load(path) as file:
+        rows = tuple(
+            ObservationRow(str(quantity), int(hour))
+            for quantity, hour in zip(file["quantity"], file["hour"], strict=True)
+        )
+        value, error = (torch.from_numpy(file[name][..., cells].copy()) for name in ("value", "error"))
+    return WindowObservations(rows, value, error, {})

@@ -35,8 +35,10 @@ def check_units(source: str, name: str, units: str) -> None:
         raise InputError(f"{source}: {name} is in {units}, expected {wanted}: {units_mend(units, wanted)}")
 
 
-def check_values(source: str, name: str, times: np.ndarray, values: np.ndarray) -> np.ndarray:
+def check_values(source: str, name: str, times: np.ndarray, values: np.ndarray, first_cell: int = 0) -> np.ndarray:
     """``values`` (record, cell), clipped to the valid range where they leave it by rounding only.
+
+    ``first_cell`` is the number of their first cell in the file, for messages.
 
     Raises InputError at the first undefined value, and at the first one outside the range.
     """
@@ -44,7 +46,8 @@ def check_values(source: str, name: str, times: np.ndarray, values: np.ndarray) 
     if undefined.any():
         record, cell = _first(undefined)
         raise InputError(
-            f"{source}: {name} is undefined (NaN or fill value) at {times[record]}, cell {cell}; fill it in"
+            f"{source}: {name} is undefined (NaN or fill value) at {times[record]}, cell {first_cell + cell}; "
+            "fill it in"
         )
     row = VARIABLES[name]
     assert row.valid_range is not None, f"{name} has no valid range in the variable table"
@@ -54,8 +57,8 @@ def check_values(source: str, name: str, times: np.ndarray, values: np.ndarray) 
     if outside.any():
         record, cell = _first(outside)
         raise InputError(
-            f"{source}: {name} is {values[record, cell]:g} at {times[record]}, cell {cell}, not within {low:g} to "
-            f"{high:g} {row.units}; {_likely_mend(name, values, low)}"
+            f"{source}: {name} is {values[record, cell]:g} at {times[record]}, cell {first_cell + cell}, not within "
+            f"{low:g} to {high:g} {row.units}; {_likely_mend(name, values, low)}"
         )
     return np.clip(values, low, high)
 

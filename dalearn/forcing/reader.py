@@ -28,6 +28,7 @@ def read_forcing(
     temperature_height: float | None = None,
     wind_height: float | None = None,
     default_co2_ppm: float = 400.0,
+    cells: slice = slice(None),
 ) -> ForcingSeries:
     """Read the records that runs between ``start`` and ``end`` need; all of them by default.
 
@@ -35,7 +36,7 @@ def read_forcing(
     cells.  ``snowfall``: "as_snow" keeps it, "as_rain" adds it to the rain, "error" refuses it in that period.
     ``temperature_height`` and ``wind_height`` (m) stand in for ZREF and UREF where the file has none.
     Without CO2air the air holds ``default_co2_ppm`` (by volume) of CO2.  The wind is interpolated by
-    components when the file has Wind_DIR.
+    components when the file has Wind_DIR.  ``cells`` are those wanted of the axis of cells; memory holds no others.
 
     Raises InputError for a missing variable, wrong units, values that are undefined or outside the valid
     range of the variable table, a time axis that is not regular, and a period that the file does not cover.
@@ -49,19 +50,21 @@ def read_forcing(
         names = [name for name in (*REQUIRED, *OPTIONAL) if name in dataset.variables]
         for name in names:
             check_units(source, name, str(getattr(dataset[name], "units", "")))
-        records = {name: read_records(source, dataset, name, times, rows) for name in names}
-        _treat_snow(source, records, times[rows], snowfall)
+        records = {name: read_records(source, dataset, name, times, rows, cells) for name in names}
+        _treat_snow(source, records, times[rows], snowfall, cells.start or 0)
         return ForcingSeries(
             source=source,
             start=times[rows.start],
             step=step,
-            latitude=read_static(source, dataset, "LAT", space, valid_range=(-90.0, 90.0)),
-            longitude=read_static(source, dataset, "LON", space, valid_range=(-180.0, 360.0)),
-            altitude=read_static(source, dataset, "ZS", space, default=np.nan),
+            latitude=read_static(source, dataset, "LAT", space, valid_range=(-90.0, 90.0))[cells],
+            longitude=read_static(source, dataset, "LON", space, valid_range=(-180.0, 360.0))[cells],
+            altitude=read_static(source, dataset, "ZS", space, default=np.nan)[cells],
             temperature_height=read_static(
                 source, dataset, "ZREF", space, valid_range=(0.1, 1000.0), default=temperature_height
-            ),
-            wind_height=read_static(source, dataset, "UREF", space, valid_range=(0.1, 1000.0), default=wind_height),
+            )[cells],
+            wind_height=read_static(source, dataset, "UREF", space, valid_range=(0.1, 1000.0), default=wind_height)[
+                cells
+            ],
             records=records,
             default_co2_ppm=default_co2_ppm,
         )
@@ -104,7 +107,9 @@ def _rows(source: str, times: np.ndarray, step: int, start: np.datetime64 | None
     return slice(int((begin - first) // spacing), min(int(closing) + 1, len(times)))
 
 
-def read_records(source: str, dataset: netCDF4.Dataset, name: str, times: np.ndarray, rows: slice) -> np.ndarray:
+def read_records(
+    source: str, dataset: netCDF4.Dataset, name: str, times: np.ndarray, rows: slice, cells: slice = slice(None)
+) -> np.ndarray:
     """One checked variable, (record, cell) float32, read in blocks so that only the result takes much memory."""
     variable = dataset[name]
     if variable.dimensions != dataset["Tair"].dimensions:
@@ -112,17 +117,24 @@ def read_records(source: str, dataset: netCDF4.Dataset, name: str, times: np.nda
             f"{source}: {name} has dimensions {variable.dimensions}, Tair {dataset['Tair'].dimensions}; "
             "give all forcing on the same dimensions"
         )
-    cells = int(np.prod(variable.shape[1:]))
-    result = np.empty((rows.stop - rows.start, cells), np.float32)
-    length = max(1, VALUES_PER_BLOCK // max(cells, 1))
+    total = int(np.prod(variable.shape[1:]))
+    first_cell, last_cell, _ = cells.indices(total)
+    result = np.empty((rows.stop - rows.start, last_cell - first_cell), np.float32)
+    length = max(1, VALUES_PER_BLOCK // max(total, 1))
     for first in range(rows.start, rows.stop, length):
         block = slice(first, min(first + length, rows.stop))
-        values = read_values(dataset, name, block, np.float32).reshape(-1, cells)
-        result[first - rows.start : block.stop - rows.start] = check_values(source, name, times[block], values)
+        if variable.ndim == 2:
+            values = read_values(dataset, name, (block, cells), np.float32)
+        else:
+            values = read_values(dataset, name, block, np.float32).reshape(-1, total)[:, cells]
+        checked = check_values(source, name, times[block], values, first_cell)
+        result[first - rows.start : block.stop - rows.start] = checked
     return result
 
 
-def _treat_snow(source: str, records: dict[str, np.ndarray], times: np.ndarray, snowfall: Snowfall) -> None:
+def _treat_snow(
+    source: str, records: dict[str, np.ndarray], times: np.ndarray, snowfall: Snowfall, first_cell: int
+) -> None:
     """Keep the snow, refuse it, or let it fall as rain."""
     if "Snowf" not in records or snowfall == "as_snow":
         return
@@ -133,8 +145,8 @@ def _treat_snow(source: str, records: dict[str, np.ndarray], times: np.ndarray, 
     if (snow > 0.0).any():
         record, cell = np.unravel_index(int(np.argmax(snow > 0.0)), snow.shape)
         raise InputError(
-            f"{source}: Snowf is {snow[record, cell]:g} kg m-2 s-1 at {times[record]}, cell {cell}: the run has no "
-            "snow scheme; set `snow_layers: 12` (or 3), or `snowfall: as_rain` to let it fall as rain"
+            f"{source}: Snowf is {snow[record, cell]:g} kg m-2 s-1 at {times[record]}, cell {first_cell + cell}: the "
+            "run has no snow scheme; set `snow_layers: 12` (or 3), or `snowfall: as_rain` to let it fall as rain"
         )
 
 

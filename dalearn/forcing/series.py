@@ -1,7 +1,7 @@
 """Forcing records in memory and their interpolation to model steps (isba_physics.md 1.4)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -55,6 +55,12 @@ class ForcingSeries:
     def end(self) -> np.datetime64:
         """The last time a run may reach: one forcing step beyond the last record, which is repeated."""
         return self.start + np.timedelta64(self.step, "s") * self.record_count
+
+    def select(self, cells: slice) -> "ForcingSeries":
+        """The series of consecutive ``cells``; the records are views."""
+        names = ("latitude", "longitude", "altitude", "temperature_height", "wind_height")
+        records = {name: values[:, cells] for name, values in self.records.items()}
+        return replace(self, records=records, **{name: getattr(self, name)[cells] for name in names})
 
     def window(
         self,

@@ -7,7 +7,8 @@ on disk and called (``build.py``, ``kernel.py``).  Nothing between the inputs an
 """
 
 from dalearn.kernels.build import compiler
-from dalearn.kernels.kernel import build_kernel
-from dalearn.kernels.trace import KernelError
+from dalearn.kernels.kernel import Kernel, build_kernel
+from dalearn.kernels.sequence import Call, Sequence
+from dalearn.kernels.trace import KernelError, NotColumnwise
 
-__all__ = ["KernelError", "build_kernel", "compiler"]
+__all__ = ["Call", "Kernel", "KernelError", "NotColumnwise", "Sequence", "build_kernel", "compiler"]

@@ -33,6 +33,7 @@ OPERATIONS: dict[str, Callable[..., float | bool]] = {
     "logarithm": lambda a: math.log(a) if a > 0.0 else -math.inf if a == 0.0 else math.nan,
     "sine": math.sin,
     "cosine": math.cos,
+    "arccosine": lambda a: math.acos(a) if abs(a) <= 1.0 else math.nan,
     "arctangent": math.atan,
     "minimum": lambda a, b: math.nan if a != a or b != b else min(a, b),
     "maximum": lambda a, b: math.nan if a != a or b != b else max(a, b),

@@ -13,6 +13,11 @@ from dalearn.kernels.trace import KernelError, trace
 SMALLEST_SHARE = 256  # columns per thread: below, waking a thread costs more than it does
 
 
+def threads_for(columns: int) -> int:
+    """Threads that are worth waking."""
+    return min(torch.get_num_threads(), max(columns // SMALLEST_SHARE, 1))
+
+
 class Kernel:
     """A compiled function: tensors in, tensors out, all ``(row, column)`` of one dtype on the CPU.
 
@@ -30,9 +35,11 @@ class Kernel:
         self._library = library
         self._run = library.kernel
         self._run.restype = None
-        self._run.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64]
+        self._run.argtypes = [*[ctypes.c_void_p] * 4, ctypes.c_int64, ctypes.c_int64]
+        self.address = ctypes.cast(self._run, ctypes.c_void_p).value
         self._inputs = ctypes.c_void_p * len(self.input_rows)
         self._outputs = ctypes.c_void_p * len(self.output_rows)
+        self._strides = ctypes.c_int64 * max(len(self.input_rows), len(self.output_rows))
 
     def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         columns = tensors[0].shape[1]
@@ -49,12 +56,14 @@ class Kernel:
                 found = f"{tuple(tensor.shape)} of {tensor.dtype} on {tensor.device}"
                 raise ValueError(f"a kernel for {rows} rows of {self.dtype} on the cpu got {found}")
         outputs = tuple(tensors[0].new_empty((rows, columns)) for rows in self.output_rows)
-        threads = min(torch.get_num_threads(), max(columns // SMALLEST_SHARE, 1))
+        strides = self._strides(*[columns] * len(self._strides()))
         self._run(
             self._inputs(*(tensor.data_ptr() for tensor in tensors)),
             self._outputs(*(tensor.data_ptr() for tensor in outputs)),
+            strides,
+            strides,
             columns,
-            threads,
+            threads_for(columns),
         )
         return outputs
 

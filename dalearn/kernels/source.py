@@ -15,7 +15,7 @@ _TRUTH_INFIX = {"both": "&", "either": "|"}
 
 
 def write_source(formulas: Formulas, dtype: torch.dtype) -> str:
-    """The C++ text of ``kernel(inputs, outputs, columns, threads)`` (``kernel.py``)."""
+    """The C++ text of ``kernel(inputs, outputs, their strides, columns, threads)`` (``kernel.py``)."""
     wanted = [value for rows in formulas.outputs for value in rows]
     expressions, wanted = share_reciprocals(formulas.expressions, wanted)
     places: dict[Value, list[tuple[int, int]]] = {}
@@ -26,16 +26,18 @@ def write_source(formulas: Formulas, dtype: torch.dtype) -> str:
     number = {torch.float32: "float", torch.float64: "double"}[dtype]
     writer = _Writer(expressions, places, order)
     parts = writer.parts()
-    calls = "\n".join(f"    part_{index}(in, out, n, c, s);" for index in range(len(parts)))
+    calls = "\n".join(f"    part_{index}(in, out, p, q, c, s);" for index in range(len(parts)))
     header = files("dalearn.kernels").joinpath("vectors.h").read_text()
     return f"""#define NUMBER {number}
 {header}
 typedef const NUMBER *const *In;
 typedef NUMBER *const *Out;
+typedef const int64_t *Strides;
 {"".join(parts)}
 extern "C" int kernel_width() {{ return WIDTH; }}
 
-extern "C" void kernel(In in, Out out, int64_t n, int64_t threads) {{
+// p and q: columns from one row to the next, of each input and output
+extern "C" void kernel(In in, Out out, Strides p, Strides q, int64_t n, int64_t threads) {{
   const int64_t tiles = (n + WIDTH - 1) / WIDTH;
 #pragma omp parallel for num_threads(threads) if (threads > 1)
   for (int64_t tile = 0; tile < tiles; ++tile) {{
@@ -93,7 +95,7 @@ class _Writer:
             body = "\n".join(lines)
             texts.append(
                 f"\nstatic __attribute__((noinline))\n"
-                f"void part_{index}(In in, Out out, int64_t n, int64_t c, Vector *s) {{\n{body}\n}}\n"
+                f"void part_{index}(In in, Out out, Strides p, Strides q, int64_t c, Vector *s) {{\n{body}\n}}\n"
             )
         return texts
 
@@ -131,7 +133,7 @@ class _Writer:
             known[value] = "~Mask{}" if expression.number else "Mask{}"
         elif value in simple:
             tensor, row = expression.number  # type: ignore[misc]
-            lines.append(f"  const Vector v{value} = load(in[{tensor}] + {row} * n + c);")
+            lines.append(f"  const Vector v{value} = load(in[{tensor}] + {row} * p[{tensor}] + c);")
             known[value] = f"v{value}"
         else:
             lines.append(f"  const {kind} v{value} = ({kind})s[{slot[value]}];")
@@ -167,7 +169,9 @@ class _Writer:
         return f"{expression.name}({', '.join(operands)})"
 
     def _stores(self, value: Value, text: str) -> list[str]:
-        return [f"  store(out[{output}] + {row} * n + c, {text});" for output, row in self.places.get(value, [])]
+        return [
+            f"  store(out[{output}] + {row} * q[{output}] + c, {text});" for output, row in self.places.get(value, [])
+        ]
 
 
 def _literal(number: float) -> str:

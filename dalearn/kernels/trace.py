@@ -23,6 +23,10 @@ class KernelError(Exception):
     """A function, or a machine, that kernels cannot be made for."""
 
 
+class NotColumnwise(KernelError):
+    """A function that kernels cannot be made for: columns meet, or an operation is not known."""
+
+
 class Formulas(NamedTuple):
     """What one column of the outputs is, from one column of the inputs."""
 
@@ -43,7 +47,7 @@ class Rows(NamedTuple):
 
 
 def trace(function: Callable[..., Sequence[Tensor]], examples: Sequence[Tensor]) -> Formulas:
-    """The formulas of ``function``; ``KernelError`` names an operation that is not possible.
+    """The formulas of ``function``; ``NotColumnwise`` names an operation that is not possible.
 
     Args:
         function: takes and returns ``(row, column)`` tensors; may differentiate inside.
@@ -98,13 +102,13 @@ class _Interpreter:
             return arguments[0][arguments[1]]
         name = _plain_name(node.target)
         if node.target._schema.is_mutable and len(node.all_input_nodes[0].users) > 1:  # type: ignore[union-attr]
-            raise KernelError(f"{name} changes a tensor that is used again")
+            raise NotColumnwise(f"{name} changes a tensor that is used again")
         if method := getattr(self, f"do_{name}", None):
             result = method(*arguments, **keywords)
         elif operation := _ELEMENTWISE.get(name):
             result = self.elementwise(operation, *arguments)
         else:
-            raise KernelError(f"operation {name} is not known to kernels")
+            raise NotColumnwise(f"operation {name} is not known to kernels")
         example = node.meta.get("val", node.meta.get("tensor_meta"))
         if isinstance(result, Rows) and isinstance(example, Tensor) and example.dtype.is_floating_point:
             result = self.floating(result)
@@ -152,7 +156,7 @@ class _Interpreter:
         if part.spread or part.values.ndim == 0:
             return part
         if part.values.shape[-1] != 1:
-            raise KernelError("values that differ between columns are not possible")
+            raise NotColumnwise("values that differ between columns are not possible")
         return Rows(part.values[..., 0], spread=False)
 
     def _axis(self, part: Rows, axis: int) -> int:
@@ -160,7 +164,7 @@ class _Interpreter:
         dimensions = part.values.ndim + part.spread
         axis = axis % dimensions if dimensions else 0
         if part.spread and axis == dimensions - 1:
-            raise KernelError("operations along the columns are not possible")
+            raise NotColumnwise("operations along the columns are not possible")
         return axis
 
     # shapes
@@ -169,7 +173,7 @@ class _Interpreter:
         if part.spread and axis % (part.values.ndim + 1) == part.values.ndim:
             if (start or 0) == 0 and (end is None or end >= self.columns) and step == 1:
                 return part
-            raise KernelError("a part of the columns is not possible")
+            raise NotColumnwise("a part of the columns is not possible")
         index = [slice(None)] * part.values.ndim
         index[self._axis(part, axis)] = slice(start, end, step)
         return part._replace(values=part.values[tuple(index)])
@@ -181,7 +185,7 @@ class _Interpreter:
         dimensions = part.values.ndim + part.spread + 1
         axis = axis % dimensions
         if part.spread and axis == dimensions - 1:
-            raise KernelError("the columns must stay the last axis")
+            raise NotColumnwise("the columns must stay the last axis")
         return part._replace(values=np.expand_dims(part.values, axis))
 
     def do_squeeze(self, part: Rows, axis: int | Sequence[int]) -> Rows:
@@ -191,7 +195,7 @@ class _Interpreter:
 
     def do_view(self, part: Rows, shape: Sequence[int]) -> Rows:
         if part.spread and shape[-1] not in (self.columns, -1):
-            raise KernelError("the columns must stay the last axis")
+            raise NotColumnwise("the columns must stay the last axis")
         return part._replace(values=part.values.reshape(tuple(shape[:-1] if part.spread else shape)))
 
     do__unsafe_view = do_reshape = do_view
@@ -294,6 +298,10 @@ class _Interpreter:
     def do_sum(self, part: Rows, axes: Sequence[int], keep: bool = False, **_: Any) -> Rows:
         return self._reduced("add", self.floating(part), axes, keep)
 
+    def do_mean(self, part: Rows, axes: Sequence[int], keep: bool = False, **_: Any) -> Rows:
+        count = math.prod(part.values.shape[self._axis(part, axis)] for axis in axes)
+        return self.elementwise(_ELEMENTWISE["mul"], self._reduced("add", part, axes, keep), 1.0 / count)
+
     def do_amax(self, part: Rows, axes: Sequence[int], keep: bool = False) -> Rows:
         return self._reduced("maximum", part, axes, keep)
 
@@ -306,12 +314,18 @@ class _Interpreter:
     def do_all(self, part: Rows, axis: int, keep: bool = False) -> Rows:
         return self._reduced("both", part, [axis], keep)
 
-    def do_cumsum(self, part: Rows, axis: int, **_: Any) -> Rows:
+    def _running(self, operation: str, part: Rows, axis: int) -> Rows:
         axis = self._axis(part, axis)
         rows = self.do_unbind(part, axis)
         for index in range(1, len(rows)):
-            rows[index] = self.elementwise(_ELEMENTWISE["add"], rows[index - 1], rows[index])
+            rows[index] = self.elementwise(_ELEMENTWISE[operation], rows[index - 1], rows[index])
         return self.do_stack(rows, axis)
+
+    def do_cumsum(self, part: Rows, axis: int, **_: Any) -> Rows:
+        return self._running("add", part, axis)
+
+    def do_cumprod(self, part: Rows, axis: int, **_: Any) -> Rows:
+        return self._running("mul", part, axis)
 
     # elementwise, with options
 
@@ -432,6 +446,7 @@ _ELEMENTWISE: dict[str, Callable[..., Value]] = {
     "log10": _scaled_after("logarithm", 1.0 / math.log(10.0)),
     "sin": _applied("sine"),
     "cos": _applied("cosine"),
+    "acos": _applied("arccosine"),
     "atan": _applied("arctangent"),
     "deg2rad": lambda e, x: e.apply("multiply", x, e.constant(math.pi / 180.0)),
     "tanh": _tangent,

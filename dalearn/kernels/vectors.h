@@ -6,7 +6,6 @@
 
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #if defined(__AVX__) || defined(__SSE2__)
 #include <immintrin.h>
 #endif
@@ -46,8 +45,9 @@ static constexpr int WIDTH = BYTES / sizeof(NUMBER);
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE Vector all(NUMBER x) { return x - Vector{}; }
-INLINE Vector load(const NUMBER *from) { Vector x; std::memcpy(&x, from, BYTES); return x; }
-INLINE void store(NUMBER *to, Vector x) { std::memcpy(to, &x, BYTES); }
+typedef NUMBER Unaligned __attribute__((vector_size(BYTES), aligned(sizeof(NUMBER))));
+INLINE Vector load(const NUMBER *from) { return *(const Unaligned *)from; }
+INLINE void store(NUMBER *to, Vector x) { *(Unaligned *)to = x; }
 INLINE Vector choose(Mask condition, Vector a, Vector b) { return condition ? a : b; }
 
 // not-a-number stays so, from either side
@@ -186,5 +186,11 @@ INLINE Vector cosine(Vector x) {
 INLINE Vector arctangent(Vector x) {
   Vector y;
   for (int i = 0; i < WIDTH; ++i) y[i] = std::atan(x[i]);
+  return y;
+}
+
+INLINE Vector arccosine(Vector x) {
+  Vector y;
+  for (int i = 0; i < WIDTH; ++i) y[i] = std::acos(x[i]);
   return y;
 }

@@ -14,19 +14,22 @@ import hashlib
 import logging
 import os
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from collections.abc import Sequence as Ordered
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from dalearn.kernels import KernelError, build_kernel, compiler
+from dalearn.kernels import Call, Kernel, KernelError, NotColumnwise, Sequence, build_kernel, compiler
 from dalearn.land.packing import Layout
 
 logger = logging.getLogger(__name__)
 
 _compilation = {"available": True, "prepared": False, "blocks": 0}
+FEWEST_COLUMNS = 16  # one vector of the widest registers
+_recorded: list[list[Call | None]] = []  # of the recordings under way
 _FAILURES = (KernelError, torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError)
 
 
@@ -99,7 +102,7 @@ def mark_columns(tensors: Iterable[Tensor]) -> None:
         torch._dynamo.maybe_mark_dynamic(tensor, 1)
 
 
-def _torch_compiled(function: Callable[..., Any], tensors: Sequence[Tensor]) -> Callable[..., Any]:
+def _torch_compiled(function: Callable[..., Any], tensors: Ordered[Tensor]) -> Callable[..., Any]:
     options: dict[str, Any] = {}
     if hasattr(torch.compiler, "keep_tensor_guards_unsafe"):
         # everything but the tensors is constant in a block, so only they need checking at every call
@@ -167,7 +170,7 @@ class CompiledBlock:
 
         self._on_tensors = on_tensors
 
-    def forward(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+    def forward(self, inputs: Ordered[Tensor]) -> Ordered[Tensor]:
         """The packed outputs, compiled at its first use, separately for every dtype and device."""
         key = (inputs[0].dtype, inputs[0].device)
         function = self._compiled.get(key)
@@ -175,11 +178,15 @@ class CompiledBlock:
             assert self._on_tensors is not None
             rows = [layout.row_count for layout in self._output_layouts]
             function = self._compiled[key] = self._compile(self._on_tensors, inputs, rows, "forward")
-        return function(*inputs)  # type: ignore[no-any-return]
+        outputs = function(*inputs)
+        if _recorded:
+            call = Call(function, tuple(inputs), tuple(outputs)) if isinstance(function, Kernel) else None
+            _recorded[-1].append(call)
+        return outputs  # type: ignore[no-any-return]
 
     def pullback(
-        self, inputs: Sequence[Tensor], wanted: tuple[bool, ...], cotangents: Sequence[Tensor | None]
-    ) -> Sequence[Tensor]:
+        self, inputs: Ordered[Tensor], wanted: tuple[bool, ...], cotangents: Ordered[Tensor | None]
+    ) -> Ordered[Tensor]:
         """The vector-Jacobian product: cotangents of the wanted packed inputs from those of the packed outputs.
 
         Compiled at its first use, separately for every choice of wanted inputs, given cotangents, dtype and device.
@@ -197,7 +204,7 @@ class CompiledBlock:
         return function(*inputs, *known)  # type: ignore[no-any-return]
 
     def _compile(
-        self, function: Callable[..., Any], tensors: Sequence[Tensor], rows: Sequence[int], what: str
+        self, function: Callable[..., Any], tensors: Ordered[Tensor], rows: Ordered[int], what: str
     ) -> Callable[..., Any]:
         """The compiled function, or the function itself with a warning."""
         tensors = [tensor.detach() for tensor in tensors]
@@ -206,14 +213,18 @@ class CompiledBlock:
                 return _torch_compiled(function, tensors)
             layouts = [(layout.sizes, layout.masks) for layout in (*self._input_layouts, *self._output_layouts)]
             name = None if self.name is None else f"{_physics()} {self.name} {what} {layouts}"
-            return build_kernel(function, tensors, rows, name=name)
+            try:
+                return build_kernel(function, tensors, rows, name=name)
+            except NotColumnwise as error:
+                logger.info("a block without a kernel, compiled by torch: %s", error)
+                return _torch_compiled(function, tensors)
         except _FAILURES as error:
             _disable(f"{type(error).__name__}: {str(error).splitlines()[0]}")
             return function
 
     def eager_pullback(
-        self, inputs: Sequence[Tensor], wanted: tuple[bool, ...], cotangents: Sequence[Tensor | None]
-    ) -> Sequence[Tensor]:
+        self, inputs: Ordered[Tensor], wanted: tuple[bool, ...], cotangents: Ordered[Tensor | None]
+    ) -> Ordered[Tensor]:
         """The same as ``pullback``, itself differentiable."""
         assert self._on_tensors is not None
         outputs = self._on_tensors(*inputs)
@@ -238,6 +249,56 @@ def _pullback(function: Callable[..., Any], wanted: tuple[bool, ...], given: tup
         return torch.func.vjp(of_moving, *moving)[1](cotangents)  # type: ignore[no-any-return]
 
     return pull
+
+
+class CompiledSequence:
+    """A function of packed structures that does nothing but call compiled blocks, as one call without derivatives.
+
+    The first call goes from block to block and is recorded.
+
+    Args:
+        function: takes ``Packed``, returns a tuple of ``Packed``; its calls do not depend on values.
+    """
+
+    def __init__(self, function: Callable[..., tuple[Packed, ...]]) -> None:
+        self.function = function
+        # None: one of the blocks has no kernel
+        self._sequences: dict[torch.dtype, tuple[Sequence, list[Layout]] | None] = {}
+
+    def __call__(self, *arguments: Packed) -> tuple[Packed, ...]:
+        if not all(isinstance(argument, Packed) for argument in arguments):
+            return self.function(*arguments)
+        tensors = [argument.tensor for argument in arguments]
+        gradients = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+        if gradients or tensors[0].device.type != "cpu":
+            return self.function(*arguments)
+        if tensors[0].shape[1] < FEWEST_COLUMNS:
+            return self.function(*arguments)
+        dtype = tensors[0].dtype
+        if dtype not in self._sequences:
+            return self._record(arguments)
+        known = self._sequences[dtype]
+        if known is None:
+            return self.function(*arguments)
+        sequence, layouts = known
+        return tuple(Packed(*pair) for pair in zip(sequence(*tensors), layouts, strict=True))
+
+    def _record(self, arguments: tuple[Packed, ...]) -> tuple[Packed, ...]:
+        calls: list[Call | None] = []
+        _recorded.append(calls)
+        try:
+            results = self.function(*arguments)
+        finally:
+            _recorded.pop()
+        if not all(isinstance(result, Packed) for result in results):
+            # the compiler failed on the way
+            return results
+        inputs = [argument.tensor for argument in arguments]
+        kernels = [call for call in calls if call is not None]
+        sequence = Sequence(kernels, inputs, [result.tensor for result in results]) if kernels == calls else None
+        layouts = [result.layout for result in results]
+        self._sequences[inputs[0].dtype] = None if sequence is None else (sequence, layouts)
+        return results
 
 
 class _Differentiable(torch.autograd.Function):

@@ -16,7 +16,7 @@ from torch import Tensor
 from dalearn.constants import MINIMUM_SOIL_MOISTURE
 from dalearn.errors import InputError
 from dalearn.land.albedo_cycle import ALBEDO_MAPS, parameters_of_decade
-from dalearn.land.compilation import CompiledBlock, Packed, compilation_available, unpacked
+from dalearn.land.compilation import CompiledBlock, CompiledSequence, Packed, compilation_available, unpacked
 from dalearn.land.growth import (
     INITIAL_LEAF_ASSIMILATION,
     Biomass,
@@ -51,26 +51,48 @@ class Blocks(NamedTuple):
     end_step: Callable[..., Any]
 
 
+Steps = tuple[Callable[..., Any], ...]  # without and with the growth of the day
+
+
 def _functions(options: LandOptions, water_layers: int) -> tuple[Callable[..., Any], ...]:
     """The blocks in the order of ``Blocks``."""
-    layers = {"options": options, "water_layers": water_layers}
     return (
         partial(begin_step, options=options),
         partial(run_snow, options=options),
         partial(run_energy_substep, options=options),
-        partial(begin_water, **layers),
-        partial(run_water_substep, **layers),
+        partial(begin_water, options=options, water_layers=water_layers),
+        partial(run_water_substep, options=options, water_layers=water_layers),
         partial(grow, options=options),
         partial(end_step, options=options),
     )
 
 
+def advance(state: Any, forcing: Any, p: Any, *, block: Blocks, options: LandOptions, grows: bool) -> tuple[Any, Any]:
+    """One time step, block by block: the new state and the fluxes."""
+    start, energy, pools = block.begin_step(state, forcing, p)
+    # a pack and its effect, or neither
+    snow = block.snow(state, forcing, start, p) if options.snow_layers else ()
+    for _ in range(options.energy_substeps):
+        energy = block.energy(energy, start, p, *snow[1:])
+    water, column = block.begin_water(state, start, energy, p, *snow[1:])
+    for _ in range(options.water_substeps):
+        column = block.water(column, water, start, p)
+    if grows:
+        pools = block.growth(pools, p)
+    return block.end_step(pools, start, energy, water, column, p, *snow)  # type: ignore[no-any-return]
+
+
+def _steps(block: Blocks, options: LandOptions) -> Steps:
+    return tuple(partial(advance, block=block, options=options, grows=grows) for grows in (False, True))
+
+
 @cache
-def _compiled_blocks(options: LandOptions, water_layers: int, parts: tuple[str, ...]) -> Blocks:
-    """Compiled blocks, shared by all models of a process that differ in nothing but their columns."""
+def _compiled_steps(options: LandOptions, water_layers: int, parts: tuple[str, ...]) -> Steps:
+    """Compiled steps, shared by all models of a process that differ in nothing but their columns."""
     outputs = (3, 2, 1, 2, 1, 1, 2)
     names = [f"{name} {water_layers} {parts} {options}" for name in Blocks._fields]
-    return Blocks(*map(CompiledBlock, _functions(options, water_layers), outputs, names))
+    blocks = Blocks(*map(CompiledBlock, _functions(options, water_layers), outputs, names))
+    return tuple(CompiledSequence(step) for step in _steps(blocks, options))
 
 
 class LandModel:
@@ -81,17 +103,25 @@ class LandModel:
             that the options CM13 and SGH need, else InputError.
         options: physics choices and time step.
         compiled: compile the repeated blocks (with a fall-back to eager execution).
+        water_layers: soil layers to be treated at least, for columns that are a part of a domain: then the blocks
+            compiled for any part serve all of them.
     """
 
     def __init__(
-        self, parameters: LandParameters, options: LandOptions | None = None, *, compiled: bool = True
+        self,
+        parameters: LandParameters,
+        options: LandOptions | None = None,
+        *,
+        compiled: bool = True,
+        water_layers: int = 0,
     ) -> None:
         self.parameters = parameters
         self.options = options or LandOptions()
         self.compiled = compiled
         self._current: tuple[int | None, LandParameters | Packed] | None = None
-        self._state_layout: Layout | None = None
-        self._fewest_water_layers = 0
+        self._layouts: dict[type, Layout] = {}
+        self._last: tuple[LandState, Any] | None = None  # the state a step returned, and the form it came in
+        self._fewest_water_layers = water_layers
         if self.options.albedo == "CM13" and parameters.albedo_cycle is None:
             raise InputError(f"land.albedo: CM13 needs {', '.join(ALBEDO_MAPS)} (cell, decade) in the surface map")
         if self.options.runoff == "SGH" and parameters.topography is None:
@@ -99,10 +129,8 @@ class LandModel:
 
     def with_parameters(self, parameters: LandParameters) -> "LandModel":
         """The same model for other columns."""
-        model = LandModel(parameters, self.options, compiled=self.compiled)
         # a part of the columns, with shallower soils, then runs in the blocks compiled for the whole
-        model._fewest_water_layers = self.water_layers
-        return model
+        return LandModel(parameters, self.options, compiled=self.compiled, water_layers=self.water_layers)
 
     @cached_property
     def water_layers(self) -> int:
@@ -110,12 +138,12 @@ class LandModel:
         return max(int(self.parameters.soil.holds_water.any(dim=-1).sum()), self._fewest_water_layers)
 
     @cached_property
-    def _blocks(self) -> Blocks:
+    def _steps(self) -> Steps:
         if not self.compiled:
-            return Blocks(*_functions(self.options, self.water_layers))
+            return _steps(Blocks(*_functions(self.options, self.water_layers)), self.options)
         # parameters of another structure lie differently in their packed form
         parts = tuple(name for name, _ in named_tensors(parameters_of_decade(self.parameters, None)))
-        return _compiled_blocks(self.options, self.water_layers, parts)
+        return _compiled_steps(self.options, self.water_layers, parts)
 
     def _constants(self, decade: int | None) -> LandParameters | Packed:
         """The parameters, with the albedos of the ten days, in the form the blocks take them; kept until they
@@ -195,29 +223,23 @@ class LandModel:
         climatology, decade = self.parameters.leaf_area_climatology, forcing.decade
         if not self.options.leaves_grow and climatology is not None:
             state = dataclasses.replace(state, leaf_area_index=climatology[decade])
-        block, p = self._blocks, self._constants(decade)
         forcing = dataclasses.replace(forcing, decade=None)
-        before = self._packed(state)
-        start, energy, pools = block.begin_step(before, forcing, p)
-        # a pack and its effect, or neither
-        snow = block.snow(before, forcing, start, p) if self.options.snow_layers else ()
-        for _ in range(self.options.energy_substeps):
-            energy = block.energy(energy, start, p, *snow[1:])
-        water, column = block.begin_water(before, start, energy, p, *snow[1:])
-        for _ in range(self.options.water_substeps):
-            column = block.water(column, water, start, p)
-        if first_of_day and self.options.leaves_grow:
-            pools = block.growth(pools, p)
-        new_state, fluxes = map(unpacked, block.end_step(pools, start, energy, water, column, p, *snow))
-        return new_state, fluxes
+        grows = first_of_day and self.options.leaves_grow
+        after, fluxes = self._steps[grows](self._packed(state), self._packed(forcing), self._constants(decade))
+        new_state = unpacked(after)
+        self._last = new_state, after
+        return new_state, unpacked(fluxes)
 
-    def _packed(self, state: LandState) -> LandState | Packed:
-        """The state in the form the blocks take it, made once for all of them."""
+    def _packed(self, structure: Any) -> Any:
+        """A state or forcing in the form the blocks take it, made once for all of them."""
         if not (self.compiled and compilation_available()):
-            return state
-        if self._state_layout is None:
-            self._state_layout = Layout(state)
-        return Packed(self._state_layout.pack(state), self._state_layout)
+            return structure
+        if self._last is not None and self._last[0] is structure:
+            return self._last[1]
+        layout = self._layouts.get(type(structure))
+        if layout is None:
+            layout = self._layouts[type(structure)] = Layout(structure)
+        return Packed(layout.pack(structure), layout)
 
     def _check(self, state: LandState, forcing: Forcing) -> None:
         """InputError unless state, forcing and parameters hold what the options need."""

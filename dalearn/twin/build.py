@@ -1,6 +1,8 @@
 """The twin as files: the inputs of an experiment and the truth that it is to find."""
 
 import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,30 +12,64 @@ from dalearn.forcing.writer import write_forcing
 from dalearn.io import TimeSeriesWriter
 from dalearn.land.model import LandModel
 from dalearn.land.options import LandOptions
-from dalearn.land.parameters import build_parameters
 from dalearn.observations.files import write_observations
 from dalearn.twin.backscatter import draw_backscatter
 from dalearn.twin.observations import observe_in_situ, observe_lai, observe_satellite_ssm, observe_sigma0
 from dalearn.twin.settings import TwinSettings
-from dalearn.twin.surface import PLACES, SurfaceMap, surface_map, write_surface
-from dalearn.twin.truth import HarvestCalendar, perturbed_longevity, perturbed_texture, rain_factor
+from dalearn.twin.southwest import southwest_map
+from dalearn.twin.surface import SurfaceMap, surface_map, write_surface
+from dalearn.twin.true_land import TrueLand
+from dalearn.twin.truth import rain_factor
 from dalearn.twin.truth_run import Progress, TruthRun, run_truth
 from dalearn.twin.weather import generate_weather
+from dalearn.variables import VARIABLES
 
 INPUTS = ("FORCING.nc", "surface.nc", "sigma0.nc", "lai.nc", "ssm_satellite.nc", "ssm_in_situ.nc")
 
 
 def random_streams(seed: int) -> dict[str, np.random.Generator]:
     """One independent stream for each thing that is drawn, so that a changed setting leaves the others alone."""
-    names = ("rain", "texture", "longevity", "harvest", "backscatter", "sigma0", "lai", "ssm", "in_situ")
+    names = ("rain", "texture", "longevity", "harvest", "backscatter", "sigma0", "lai", "ssm", "in_situ", "years")
     children = np.random.SeedSequence(seed).spawn(len(names))
     return {name: np.random.default_rng(child) for name, child in zip(names, children, strict=True)}
 
 
 def twin_surface(settings: TwinSettings) -> SurfaceMap:
     """The surface map of the cells that take part."""
-    chosen = settings.cells or range(len(PLACES))
-    return surface_map([PLACES[cell] for cell in chosen])
+    region = surface_map() if settings.region == "transect" else southwest_map()
+    return region.select(settings.cells) if settings.cells else region
+
+
+def yearly_rain(settings: TwinSettings, generator: np.random.Generator) -> tuple[float, ...]:
+    """True rain of each calendar year over the average: that of the settings, or drawn, mean 1, log-normal."""
+    if settings.rain_variability is None:
+        return settings.rain_anomaly
+    spread = float(np.sqrt(np.log1p(settings.rain_variability**2)))
+    drawn = np.exp(spread * generator.standard_normal(settings.years + 2).clip(-2.0, 2.0) - 0.5 * spread**2)
+    return tuple(drawn.tolist())
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """What model and truth share: the surface map and the weather, with the true rain."""
+
+    surface: SurfaceMap
+    weather: ForcingSeries
+
+
+def make_world(settings: TwinSettings) -> World:
+    """The world that the settings describe; half a minute of computing for 247 cells and 12 years."""
+    surface = twin_surface(settings)
+    weather = generate_weather(
+        surface.latitude,
+        surface.longitude,
+        surface.altitude,
+        settings.first_day,
+        settings.days,
+        settings.seed,
+        yearly_rain(settings, random_streams(settings.seed)["years"]),
+    )
+    return World(surface, weather)
 
 
 def build_twin(
@@ -44,27 +80,31 @@ def build_twin(
     FORCING.nc holds the weather with the erroneous rain, which is what the model sees; the true rain drives the
     truth only.  ``progress`` is called with the days of the truth done and the days in all.
 
+    The three steps can be taken one by one, and ``run_true_land`` in parts by several processes.
+
     Raises InputError when a file cannot be written.
     """
+    world = make_world(settings)
+    write_drivers(directory, settings, world)
+    truth = run_true_land(
+        settings, world.surface, world.weather, random_streams(settings.seed), compiled=compiled, progress=progress
+    )
+    write_observed(directory, settings, world, truth)
+    return [*(directory / "inputs" / name for name in INPUTS), directory / "truth.nc"]
+
+
+def write_drivers(directory: Path, settings: TwinSettings, world: World) -> None:
+    """Write what drives the model: surface.nc and FORCING.nc."""
     inputs = directory / "inputs"
     inputs.mkdir(parents=True, exist_ok=True)
-    random = random_streams(settings.seed)
-    surface = twin_surface(settings)
-    weather = generate_weather(
-        surface.latitude,
-        surface.longitude,
-        surface.altitude,
-        settings.first_day,
-        settings.days,
-        settings.seed,
-        settings.rain_anomaly,
-    )
-    about = {"twin_settings": str(dataclasses.asdict(settings))}
-    write_surface(inputs / "surface.nc", surface)
-    seen = with_rain_errors(weather, settings, random["rain"])
-    write_forcing(inputs / "FORCING.nc", seen, {"title": "Weather of the twin, rain with errors", **about})
+    write_surface(inputs / "surface.nc", world.surface)
+    seen = with_rain_errors(world.weather, settings, random_streams(settings.seed)["rain"])
+    write_forcing(inputs / "FORCING.nc", seen, {"title": "Weather of the twin, rain with errors", **_about(settings)})
 
-    truth = run_true_land(settings, surface, weather, random, compiled=compiled, progress=progress)
+
+def write_observed(directory: Path, settings: TwinSettings, world: World, truth: TruthRun) -> None:
+    """Write the observations of ``truth``, which holds all cells of the world, and ``truth.nc``."""
+    surface, random, about = world.surface, random_streams(settings.seed), _about(settings)
     backscatter = draw_backscatter(surface, random["backscatter"])
     for name, observations in {
         "sigma0.nc": observe_sigma0(truth, surface, backscatter, settings, random["sigma0"]),
@@ -72,18 +112,22 @@ def build_twin(
         "ssm_satellite.nc": observe_satellite_ssm(truth, surface, settings, random["ssm"]),
         "ssm_in_situ.nc": observe_in_situ(truth, surface, settings, random["in_situ"]),
     }.items():
-        write_observations(inputs / name, observations, {"title": "Observations of the twin", **about})
-    _write_truth(directory / "truth.nc", truth, surface, about)
-    return [*(inputs / name for name in INPUTS), directory / "truth.nc"]
+        write_observations(directory / "inputs" / name, observations, {"title": "Observations of the twin", **about})
+    _write_truth(directory / "truth.nc", truth, surface, settings.truth_hours, about)
+
+
+def _about(settings: TwinSettings) -> dict[str, str]:
+    return {"twin_settings": str(dataclasses.asdict(settings))}
 
 
 def with_rain_errors(weather: ForcingSeries, settings: TwinSettings, generator: np.random.Generator) -> ForcingSeries:
     factor = rain_factor(
         weather.latitude, weather.longitude, weather.times, settings.rain_bias, settings.rain_noise, generator
     )
-    return dataclasses.replace(
-        weather, records={**weather.records, "Rainf": (weather.records["Rainf"] * factor).astype(np.float32)}
-    )
+    bounds = VARIABLES["Rainf"].valid_range
+    assert bounds is not None
+    rain = np.minimum(weather.records["Rainf"] * factor, bounds[1]).astype(np.float32)  # a cloudburst may be doubled
+    return dataclasses.replace(weather, records={**weather.records, "Rainf": rain})
 
 
 def run_true_land(
@@ -95,35 +139,34 @@ def run_true_land(
     compiled: bool = True,
     progress: Progress | None = None,
     end: np.datetime64 | None = None,
+    cells: slice = slice(None),
 ) -> TruthRun:
     """The truth of the cells of ``surface`` under the true ``weather``: true soils, plants and harvests.
 
-    ``random`` are the ``random_streams`` of the settings; ``progress`` and ``end`` as in ``run_truth``.
+    ``random`` are the ``random_streams`` of the settings; ``progress`` and ``end`` as in ``run_truth``.  With ``cells``
+    only these are run, and their truth is the same; ``join_truth`` puts parts together.
     """
-    clay, sand = perturbed_texture(surface.clay, surface.sand, settings.texture_error, random["texture"])
-    grid, parameters = build_parameters(surface.fraction, clay, sand, surface.latitude, surface.longitude)
-    vegetation = perturbed_longevity(
-        parameters.vegetation, grid.cell_of_column, settings.longevity_error, random["longevity"]
-    )
-    calendar = HarvestCalendar.draw(
-        grid.patch_of_column.numpy(),
-        settings.first_year,
-        settings.years + 1,
-        settings.harvest_spread,
-        settings.harvest_duration,
-        random["harvest"],
-    )
-    model = LandModel(
-        dataclasses.replace(parameters, vegetation=vegetation),  # type: ignore[type-var]
-        LandOptions(time_step=settings.time_step),
-        compiled=compiled,
-    )
-    return run_truth(model, grid, weather, calendar, settings, progress, end=end)
+    land = TrueLand.draw(settings, surface, random).part(cells)
+    model = LandModel(land.parameters, LandOptions(time_step=settings.time_step), compiled=compiled)
+    return run_truth(model, land.grid, weather.select(cells), land.calendar, settings, progress, end=end)
 
 
-def _write_truth(path: Path, truth: TruthRun, surface: SurfaceMap, about: dict[str, str]) -> None:
+def join_truth(parts: Sequence[TruthRun]) -> TruthRun:
+    """The truth of the cells of all ``parts``, in their order."""
+    names = parts[0].values
+    return TruthRun(
+        parts[0].time, {name: np.concatenate([part.values[name] for part in parts], axis=1) for name in names}
+    )
+
+
+def _write_truth(path: Path, truth: TruthRun, surface: SurfaceMap, every: int, about: dict[str, str]) -> None:
+    """``truth.nc``: the times that fall on a multiple of ``every`` hours of the day."""
     attributes = {"title": "Truth of the twin: cell means, state after the hour ending at the time", **about}
+    hour = (truth.time - truth.time[0].astype("datetime64[D]")) // np.timedelta64(1, "h")
+    rows = np.flatnonzero(hour.astype(int) % every == 0)
     with TimeSeriesWriter(
         path, list(truth.values), surface.latitude, surface.longitude, attributes=attributes, rows_per_block=720
     ) as writer:
-        writer.append(truth.time, truth.values)
+        for first in range(0, len(rows), 720):
+            part = rows[first : first + 720]
+            writer.append(truth.time[part], {name: values[part] for name, values in truth.values.items()})

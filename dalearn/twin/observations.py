@@ -42,12 +42,18 @@ def observe_sigma0(
 def observe_lai(
     truth: TruthRun, surface: SurfaceMap, settings: TwinSettings, generator: np.random.Generator
 ) -> Observations:
-    """LAI (m2 m-2) of every cell at intervals, with an error proportional to its value."""
+    """LAI (m2 m-2) of every cell at intervals, with an error proportional to its value, not below the floor."""
     cells = np.arange(surface.cell_count)
     samples = regular(settings, 24.0 * settings.lai_interval, LAI_HOUR, cells)
     exact = _at(truth, "LAI", samples)
-    value = np.maximum(exact * (1.0 + settings.lai_error * generator.standard_normal(len(samples))), SMALLEST_LAI)
-    return _observations("LAI", "m2 m-2", surface, samples, value, settings.lai_error * value)
+    error = np.maximum(settings.lai_error * exact, settings.lai_error_floor)
+    value = np.maximum(exact + error * generator.standard_normal(len(samples)), SMALLEST_LAI)
+    clear = np.ones(len(samples), bool)
+    if settings.lai_share < 1.0:
+        clear = generator.random(len(samples)) < settings.lai_share
+    stated = np.maximum(settings.lai_error * value, settings.lai_error_floor)
+    seen = Samples(samples.time[clear], samples.cell[clear])
+    return _observations("LAI", "m2 m-2", surface, seen, value[clear], stated[clear])
 
 
 def observe_satellite_ssm(

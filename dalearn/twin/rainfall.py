@@ -38,6 +38,8 @@ SYNOPTIC_LENGTH, SYNOPTIC_MEMORY = 250.0, 0.45  # km, day-to-day correlation
 CONVECTIVE_LENGTH = 40.0  # km
 CONVECTIVE_SHARE = 0.5  # of the variance of the latent field in mid-summer
 OROGRAPHIC_INCREASE = 0.35  # relative increase of rain per km of altitude
+# South of the Pyrenees the rain falls to this share of what falls north of them at the same longitude.
+SHADOW_SHARE, SHADOW_LATITUDE, SHADOW_LONGITUDE = 0.5, (42.8, 42.4), (2.3, 1.8)
 LARGEST_HOURLY_RATE = 0.0125  # kg m-2 s-1 (45 mm in one hour)
 
 
@@ -61,6 +63,13 @@ def seasonal(monthly: np.ndarray, day_of_year: np.ndarray) -> np.ndarray:
 
 def _of_cells(table: np.ndarray, longitude: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(longitude, LONGITUDES, month) for month in table.T])
+
+
+def rain_shadow(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+    """Rain of a cell over that of its longitude north of the Pyrenees, (cell,); 1 there and by the Mediterranean."""
+    southern = np.interp(-latitude, np.negative(SHADOW_LATITUDE), (0.0, 1.0))
+    inland = np.interp(-longitude, np.negative(SHADOW_LONGITUDE), (0.0, 1.0))
+    return 1.0 - (1.0 - SHADOW_SHARE) * southern * inland
 
 
 def generate_rain(
@@ -88,7 +97,7 @@ def generate_rain(
     )
     latent = synoptic + convective
 
-    wetter = np.sqrt(anomaly)[:, None]
+    wetter = np.sqrt(anomaly[:, None] * rain_shadow(latitude, longitude))
     per_month = RAIN_DAYS * seasonal(_of_cells(DAYS_ABOVE_1_MM, longitude), day_of_year)
     probability = np.clip(wetter * per_month / 30.4, 0.01, 0.9)
     wet_day_mean = seasonal(_of_cells(MONTHLY_RAIN, longitude), day_of_year) / per_month

@@ -35,12 +35,12 @@ def correlated_noise(generator: np.random.Generator, count: int, factor: np.ndar
     return noise
 
 
-def daily_to_hourly(daily: np.ndarray) -> np.ndarray:
-    """Daily values (day, ...) placed at 12 UTC and interpolated linearly to hours, (24 * day, ...).
+def daily_to_hourly(daily: np.ndarray, hours: slice = slice(None)) -> np.ndarray:
+    """Daily values (day, ...) placed at 12 UTC and interpolated linearly to hours, (24 * day, ...), or some ``hours``.
 
     Before the first and after the last noon the end value is repeated.
     """
-    position = np.clip((np.arange(24 * len(daily)) - 12.0) / 24.0, 0.0, len(daily) - 1.0)
+    position = np.clip((np.arange(24 * len(daily))[hours] - 12.0) / 24.0, 0.0, len(daily) - 1.0)
     before = np.minimum(position.astype(int), max(len(daily) - 2, 0))
     after = np.minimum(before + 1, len(daily) - 1)
     weight = (position - before).reshape(-1, *([1] * (daily.ndim - 1)))

@@ -1,11 +1,16 @@
 """What can be chosen about the twin."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from dalearn.errors import InputError
+from dalearn.twin.southwest import CELL_COUNT
 from dalearn.twin.surface import PLACES
+
+Region = Literal["transect", "southwest"]
+CELLS = {"transect": len(PLACES), "southwest": CELL_COUNT}
 
 
 @dataclass(frozen=True)
@@ -13,14 +18,18 @@ class TwinSettings:
     """Size, period and errors of the twin; the same settings give the same files.
 
     Attributes:
+        region: ``transect``, 36 places from the Atlantic to the Mediterranean (``dalearn.twin.surface.PLACES``), or
+            ``southwest``, the 247 cells of Corchia et al. (2023) (``dalearn.twin.southwest``).
         start: first day of the period, 00 UTC.
         years: length of the period in whole years; the last one serves as the test period of the demo.
         length_days: length of the period in days in place of ``years``, for short trials.
         seed: of every random number.
-        cells: indices of the places that take part (``dalearn.twin.surface.PLACES``); all when empty.
+        cells: indices of the cells of the region that take part; all when empty.
         time_step: of the truth run, s.
         spin_up: times that the truth repeats its first year, or a shorter period as a whole, before the period starts.
         rain_anomaly: true rain of each year relative to the climate (0.8 a drought, 1.2 a wet year), repeated.
+        rain_variability: standard deviation of the true rain of a year, drawn from the seed, in place of
+            ``rain_anomaly``; relative, None to use that.
         texture_error: relative error of clay and sand in the surface map (standard deviation).
         rain_bias: relative bias of the rain in the forcing, between cells (standard deviation).
         rain_noise: relative error of the rain of a day in the forcing (standard deviation).
@@ -31,12 +40,16 @@ class TwinSettings:
         morning_share: share of days with a backscatter observation in the morning (09:30 solar time).
         evening_share: likewise in the evening (21:30 solar time).
         lai_error: noise of the observed LAI relative to its value (standard deviation).
+        lai_error_floor: smallest noise of the observed LAI, m2 m-2.
         lai_interval: days between observations of LAI.
+        lai_share: share of these observations that there are, the others being lost to clouds.
         satellite_ssm_error: noise of the satellite soil wetness before it is filtered, % of saturation.
         in_situ_error: noise of the soil moisture probes, m3 m-3.
         in_situ_interval: hours between readings of the probes.
+        truth_hours: hours between two times in ``truth.nc``; the observations see every hour of the truth.
     """
 
+    region: Region = "transect"
     start: str = "2015-01-01"
     years: int = 3
     length_days: int | None = None
@@ -45,6 +58,7 @@ class TwinSettings:
     time_step: float = 3600.0
     spin_up: int = 1
     rain_anomaly: tuple[float, ...] = (0.85, 1.15, 1.0)
+    rain_variability: float | None = None
     texture_error: float = 0.12
     rain_bias: float = 0.12
     rain_noise: float = 0.12
@@ -55,10 +69,13 @@ class TwinSettings:
     morning_share: float = 0.68
     evening_share: float = 0.30
     lai_error: float = 0.2
+    lai_error_floor: float = 0.0
     lai_interval: int = 10
+    lai_share: float = 1.0
     satellite_ssm_error: float = 8.0
     in_situ_error: float = 0.015
     in_situ_interval: int = 3
+    truth_hours: int = 1
 
     def __post_init__(self) -> None:
         try:
@@ -73,10 +90,15 @@ class TwinSettings:
             raise InputError(f"twin.spin_up: {self.spin_up} is negative, choose 0 or more")
         if not self.rain_anomaly or min(self.rain_anomaly) <= 0.0:
             raise InputError("twin.rain_anomaly: give at least one factor, all above 0")
-        wrong = [cell for cell in self.cells if not 0 <= cell < len(PLACES)]
+        if self.rain_variability is not None and not 0.0 <= self.rain_variability < 0.5:
+            raise InputError(f"twin.rain_variability: {self.rain_variability} is not in 0..0.5")
+        count = CELLS[self.region]
+        wrong = [cell for cell in self.cells if not 0 <= cell < count]
         if wrong:
-            raise InputError(f"twin.cells: {wrong[0]} is not a place, choose from 0..{len(PLACES) - 1}")
-        for name in ("morning_share", "evening_share"):
+            raise InputError(f"twin.cells: {wrong[0]} is not a cell of {self.region}, choose from 0..{count - 1}")
+        if self.truth_hours < 1 or 24 % self.truth_hours:
+            raise InputError(f"twin.truth_hours: {self.truth_hours} does not divide the day")
+        for name in ("morning_share", "evening_share", "lai_share"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise InputError(f"twin.{name}: {getattr(self, name)} is not a share, choose 0..1")
 

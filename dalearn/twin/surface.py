@@ -7,7 +7,7 @@ stations that lie in them (Corchia et al. 2023, Figure 1 and Tables 3-4).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +95,11 @@ class SurfaceMap:
     @property
     def cell_count(self) -> int:
         return len(self.name)
+
+    def select(self, cells: Sequence[int]) -> "SurfaceMap":
+        """The map of some cells, in the order of ``cells``."""
+        chosen = list(cells)
+        return SurfaceMap(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
 
     def cover(self, *types: str) -> np.ndarray:
         """(cell,) total fraction of the named vegetation types."""

@@ -15,7 +15,8 @@ from torch import Tensor
 from dalearn.land.state import LandParameters, LandState, VegetationParameters
 from dalearn.twin.random_fields import correlated_noise, spatial_factor
 
-C3_CROPS, C4_CROPS = 7, 8  # patch numbers
+C3_CROPS = (7,)  # patch numbers
+C4_CROPS = (8, 9)  # rain-fed and irrigated
 SPRING_CROP_SOWING = 120  # day of the year until which a maize field stays bare
 WINTER_CROP_EMERGENCE = 320  # day of the year from which a cereal field grows again
 HARVEST_C3, HARVEST_C4 = 178, 263  # 27 June and 20 September
@@ -95,7 +96,9 @@ class HarvestCalendar:
         """Dates with a standard deviation of ``spread`` days between columns and years."""
 
         def dates(c3: float, c4: float) -> np.ndarray:
-            usual = np.where(patch_of_column == C3_CROPS, c3, np.where(patch_of_column == C4_CROPS, c4, np.nan))
+            usual = np.where(
+                np.isin(patch_of_column, C3_CROPS), c3, np.where(np.isin(patch_of_column, C4_CROPS), c4, np.nan)
+            )
             return np.round(usual + spread * generator.standard_normal((years, len(patch_of_column))).clip(-2.0, 2.0))
 
         half = duration // 2

@@ -59,17 +59,17 @@ def run_truth(
         done += 1
         if progress:
             progress(done, total)
-    days = []
-    for date in period:
+    names = output_names()
+    values = np.empty((len(names), 24 * len(period), grid.cell_count), np.float32)
+    for number, date in enumerate(period):
         state, means = _run_day(model, grid, weather, calendar, state, date)
-        days.append(means.numpy())
+        values[:, 24 * number : 24 * (number + 1)] = means.transpose(0, 1).numpy()
         done += 1
         if progress:
             progress(done, total)
 
-    values = np.concatenate(days)
-    time = first.astype("datetime64[s]") + np.arange(1, len(values) + 1) * np.timedelta64(3600, "s")
-    return TruthRun(time, {name: values[:, row] for row, name in enumerate(output_names())})
+    time = first.astype("datetime64[s]") + np.arange(1, values.shape[1] + 1) * np.timedelta64(3600, "s")
+    return TruthRun(time, dict(zip(names, values, strict=True)))
 
 
 def _cold_start(model: LandModel, grid: Grid, weather: ForcingSeries) -> LandState:

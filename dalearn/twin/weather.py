@@ -7,6 +7,7 @@ point follows the minimum temperature.  The same seed gives the same weather.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -29,6 +30,21 @@ from dalearn.twin.random_fields import correlated_noise, daily_to_hourly, spatia
 CO2_PARTS_PER_MILLION = 400.0
 TEMPERATURE_HEIGHT, WIND_HEIGHT = 2.0, 10.0  # m
 LAPSE_RATE = 6.0e-3  # K m-1
+ATLANTIC = 0.5  # added to the longitude: degrees from the Atlantic side
+RECORDS = (
+    "Tair",
+    "Qair",
+    "PSurf",
+    "DIR_SWdown",
+    "SCA_SWdown",
+    "LWdown",
+    "Rainf",
+    "Snowf",
+    "Wind",
+    "Wind_DIR",
+    "CO2air",
+)
+HOURS_PER_BLOCK = 24 * 90  # computed at once, to bound the memory
 REGIONAL_LENGTH = 400.0  # km, of temperature, cloud, pressure and wind anomalies
 
 
@@ -57,7 +73,7 @@ def generate_weather(
     # 1 at the end of July, -1 at the end of January
     season = np.cos(2.0 * math.pi * (day_of_year - 208.0) / 365.25)[:, None]
     summer = np.clip(season, 0.0, 1.0)
-    east = (longitude + 0.5)[None, :]  # degrees from the Atlantic side
+    east = (longitude + ATLANTIC)[None, :]
     regional = spatial_factor(latitude, longitude, REGIONAL_LENGTH)
 
     rain = generate_rain(latitude, longitude, altitude, day_of_year, anomaly, generator)
@@ -88,24 +104,75 @@ def generate_weather(
     wind_score = 0.35 * correlated_noise(generator, len(dates), regional, 0.6)
     wind_from = 285.0 + 55.0 * correlated_noise(generator, len(dates), regional, 0.6)
 
-    time = start.astype("datetime64[h]") + np.arange(24 * days + 1).astype("timedelta64[h]")
-    hours = len(time)
+    hours = 24 * days + 1
+    rainfall = np.concatenate([np.zeros((1, len(latitude))), rain.hourly[: hours - 1]])
+    cloud_noise = correlated_noise(generator, hours, regional, 0.85)
+    gust_noise = correlated_noise(generator, hours, regional, 0.8)
+    daily = _Days(cloud_score, mean_temperature, diurnal_range, dew_point, pressure_anomaly, wind_score, wind_from)
+    origin = start.astype("datetime64[h]")
+    records = {name: np.empty((hours, len(latitude)), np.float32) for name in RECORDS}
+    for first in range(0, hours, HOURS_PER_BLOCK):
+        block = slice(first, min(first + HOURS_PER_BLOCK, hours))
+        time = origin + np.arange(block.start, block.stop).astype("timedelta64[h]")
+        values = _hourly_records(
+            daily, block, time, rainfall[block], cloud_noise[block], gust_noise[block], latitude, longitude, altitude
+        )
+        for name, part in values.items():
+            records[name][block] = part
+    return ForcingSeries(
+        source="weather of the twin",
+        start=origin.astype("datetime64[s]"),
+        step=3600,
+        latitude=latitude,
+        longitude=longitude,
+        altitude=altitude,
+        temperature_height=np.full(len(latitude), TEMPERATURE_HEIGHT),
+        wind_height=np.full(len(latitude), WIND_HEIGHT),
+        records=records,
+    )
+
+
+@dataclass(frozen=True)
+class _Days:
+    """The weather of every day, (day, cell) or (day, 1): normal scores of cloud and wind, K, Pa, degrees."""
+
+    cloud_score: np.ndarray
+    mean_temperature: np.ndarray
+    diurnal_range: np.ndarray
+    dew_point: np.ndarray
+    pressure_anomaly: np.ndarray
+    wind_score: np.ndarray
+    wind_from: np.ndarray
+
+
+def _hourly_records(
+    days: _Days,
+    hours: slice,
+    time: np.ndarray,
+    rainfall: np.ndarray,
+    cloud_noise: np.ndarray,
+    gust_noise: np.ndarray,
+    latitude: np.ndarray,
+    longitude: np.ndarray,
+    altitude: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """The records of ``hours`` at ``time``, each (hour, cell); rain and noise are those of these hours."""
+    day_count = len(days.cloud_score)
 
     def hourly(daily: np.ndarray) -> np.ndarray:
-        return daily_to_hourly(np.broadcast_to(daily, (len(dates), len(latitude))))[:hours]
+        return daily_to_hourly(np.broadcast_to(daily, (day_count, len(latitude))), hours)
 
-    rainfall = np.concatenate([np.zeros((1, len(latitude))), rain.hourly[: hours - 1]])
-    solar_hour = (time - time[0]).astype(float)[:, None] + longitude[None, :] / 15.0
-    temperature = hourly(mean_temperature) + 0.5 * hourly(diurnal_range) * _diurnal_shape(solar_hour)
-    cloud = _normal_probability(hourly(cloud_score) + 0.5 * correlated_noise(generator, hours, regional, 0.85))
+    solar_hour = np.arange(hours.start, hours.stop, dtype=float)[:, None] + longitude[None, :] / 15.0
+    temperature = hourly(days.mean_temperature) + 0.5 * hourly(days.diurnal_range) * _diurnal_shape(solar_hour)
+    cloud = _normal_probability(hourly(days.cloud_score) + 0.5 * cloud_noise)
     cloud = np.where(rainfall > 0.0, np.maximum(cloud, 0.9), cloud)
 
     temperature_tensor = torch.from_numpy(temperature)
     pressure_of_altitude = 101500.0 * np.exp(-GRAVITY * altitude / (GAS_CONSTANT_AIR * 285.0))
-    pressure = pressure_of_altitude * (1.0 + hourly(pressure_anomaly) / 101500.0)
+    pressure = pressure_of_altitude * (1.0 + hourly(days.pressure_anomaly) / 101500.0)
     pressure_tensor = torch.from_numpy(pressure)
     saturated = saturation_specific_humidity(temperature_tensor, pressure_tensor).numpy()
-    humidity = saturation_specific_humidity(torch.from_numpy(hourly(dew_point)), pressure_tensor).numpy()
+    humidity = saturation_specific_humidity(torch.from_numpy(hourly(days.dew_point)), pressure_tensor).numpy()
     humidity = np.minimum(humidity, 0.98 * saturated)
     saturated_pressure = saturation_vapour_pressure(temperature_tensor).numpy()
 
@@ -115,11 +182,12 @@ def generate_weather(
     clearness = shortwave / np.maximum(SOLAR_CONSTANT * cosine, 1.0)
     diffuse = shortwave * diffuse_fraction(clearness)
 
+    east = (longitude + ATLANTIC)[None, :]
     speed_of_place = 2.7 + 0.55 * np.maximum(east - 2.5, 0.0) + 0.4 * np.maximum(-east, 0.0)
     day_cycle = 1.0 + 0.3 * _diurnal_shape(solar_hour)
-    gusts = np.exp(hourly(wind_score) + 0.25 * correlated_noise(generator, hours, regional, 0.8))
+    gusts = np.exp(hourly(days.wind_score) + 0.25 * gust_noise)
 
-    records = {
+    return {
         "Tair": temperature,
         "Qair": humidity,
         "PSurf": pressure,
@@ -129,21 +197,10 @@ def generate_weather(
         "Rainf": rainfall,
         "Snowf": np.zeros_like(rainfall),
         "Wind": np.maximum(speed_of_place * day_cycle * gusts, 0.3),
-        "Wind_DIR": hourly(wind_from) % 360.0,
+        "Wind_DIR": hourly(days.wind_from) % 360.0,
         "CO2air": co2_mixing_ratio(CO2_PARTS_PER_MILLION)
         * air_density(temperature, humidity, pressure, np.array(TEMPERATURE_HEIGHT)),
     }
-    return ForcingSeries(
-        source="weather of the twin",
-        start=time[0].astype("datetime64[s]"),
-        step=3600,
-        latitude=latitude,
-        longitude=longitude,
-        altitude=altitude,
-        temperature_height=np.full(len(latitude), TEMPERATURE_HEIGHT),
-        wind_height=np.full(len(latitude), WIND_HEIGHT),
-        records={name: values.astype(np.float32) for name, values in records.items()},
-    )
 
 
 def _normal_probability(score: np.ndarray) -> np.ndarray:

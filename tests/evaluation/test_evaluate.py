@@ -1,6 +1,8 @@
+import dataclasses
 import json
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -10,7 +12,9 @@ import xarray as xr
 from dalearn.errors import InputError
 from dalearn.evaluation.cells import Cells
 from dalearn.evaluation.compare import ROOT_ZONE, compare_with_observations, compare_with_truth, root_zone
+from dalearn.evaluation.domain import Domain
 from dalearn.evaluation.evaluate import evaluate_run
+from dalearn.evaluation.neutralised import ALL, NeutralisedTest
 from dalearn.evaluation.operator_test import OperatorTest, read_operator_test, write_operator_test
 from dalearn.evaluation.page import EvaluationSettings
 from dalearn.evaluation.run_data import open_run
@@ -35,10 +39,24 @@ def twin(make_run, tmp_path_factory):
     curves = {f"{name}_rmsd": (("epoch", "cell"), np.geomspace(1, 0.3, 90).reshape(10, 9), {"units": "dB"})
               for name in ("training", "validation")}  # fmt: skip
     xr.Dataset(curves).to_netcdf(run.directory / "training.nc")
+    operator = xr.Dataset(
+        {"trained": ("cell", np.ones(9, dtype=bool)), "predictor_mean": ("cell", np.zeros(9)),
+         "predictor_std": ("cell", np.ones(9))},
+        coords={"predictor": ["WG2", "TG2", "LAI"]},
+        attrs={"operator": "network", "operator_options": json.dumps({"hidden_layers": 1, "hidden_units": 40}),
+               "training_settings": json.dumps({"epochs": 90}), "training_period": "2014 to 2015"},
+    )  # fmt: skip
+    operator.to_netcdf(run.directory / "operator.nc")
+    noisy = {name: run.prediction["network"] + 0.1 * number for number, name in enumerate((ALL, "TG2", "LAI", "WG2"))}
+    neutralised = [NeutralisedTest(period, "sigma0", "dB", run.time, run.observed, noisy)
+                   for period in ("training", "test")]  # fmt: skip
+    radar = dataclasses.replace(run.satellite, quantity="sigma0", units="dB", error=np.full(run.observed.size, 0.33),
+                                value=run.observed.ravel())  # fmt: skip
     agreement = {"agreement": {"WG2": {"max_rel": 1e-4, "median_rel": 1e-7, "kink_share": 0.0}}, "columns": 36,
                  "cost": {"autograd": {"seconds": 1.0, "forward_runs": 1.0, "peak_memory_bytes": None}}}  # fmt: skip
     result = evaluate_run(
-        run.directory, cells, observations=[run.satellite], in_situ=run.in_situ, jacobian_comparison=agreement,
+        run.directory, cells, observations=[run.satellite, radar], in_situ=run.in_situ, jacobian_comparison=agreement,
+        neutralised=neutralised, domain=Domain(100.0 + np.arange(9.0), {"C3 crops": np.linspace(0, 1, 9)}),
         warnings=["3 <excursions>"], title="Demo", settings=SETTINGS,
     )  # fmt: skip
     return run, result
@@ -50,7 +68,8 @@ def test_twin_has_all_figures_tables_and_a_report(twin):
     expected = {
         "operator_test_sigma0", "operators", "training", "increments", "innovations_sigma0", "jacobian_sigma0_EKF",
         "gain_sigma0_EKF", "gain_LAI_EKF_SWI_LAI", "consistency_by_month",
-        "sigma0_map_EKF", "LAI_map_EKF", "SSM_correlation_difference", "SSM_in_situ_monthly", "truth_LAI", "truth_SSM",
+        "neutralised_sigma0", "domain", "sigma0_map_EKF", "LAI_map_EKF", "SSM_correlation_difference",
+        "SSM_in_situ_monthly", "truth_LAI", "truth_SSM",
     }  # fmt: skip
     assert expected <= set(result.figures)
     assert [name for name in result.figures if name.startswith("series_")]
@@ -62,6 +81,25 @@ def test_twin_has_all_figures_tables_and_a_report(twin):
     assert text.count("<img ") == len(result.figures)
     assert "3 &lt;excursions&gt;" in text
     assert "http" not in text.split("base64", 1)[0]
+
+
+def test_the_paper_is_stated_and_every_item_has_its_file(twin):
+    run, result = twin
+    statements = pd.read_csv(result.tables["key_statements"])
+    assert list(statements["result"].fillna("")) == ["pass", "pass", "", "pass", "pass", "", "pass"]
+    assert statements["value"][1] == 9
+    assert statements["mark"][3] == "all 3"
+    assert statements["value"][4] < 0
+    items = pd.read_csv(result.tables["paper_items"]).set_index("item")["here"]
+    assert [item for item in items.index if "not made" in items[item]] == ["Table 1", "Figure 2"]
+    files = [file for text in items for file in text.split(", ") if file.startswith(("tables/", "figures/"))]
+    assert len(files) >= 12
+    assert all((run.directory / file).exists() for file in files)
+    findings = pd.read_csv(result.tables["paper_findings"]).set_index("item")
+    assert findings.loc["Table 3", "this run"] == "RMSD lower at 3 of 3, R higher at 3 of 3"
+    text = result.report.read_text()
+    summary = text.split('class="summary"', 1)[1].split("</div>", 1)[0]
+    assert "Key statements" in summary
 
 
 def test_tables_of_the_twin_agree_with_the_files(twin):
@@ -310,3 +348,25 @@ def test_operator_test_survives_the_disk(tmp_path):
 def test_package_import_loads_no_matplotlib():
     code = "import sys, dalearn, dalearn.evaluation; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.slow
+def test_the_paper_s_size_takes_less_than_two_minutes(make_run, tmp_path):
+    """247 cells on the grid of the paper, four years of daily windows, twelve stations, default number of resamples."""
+    row, column = np.divmod(np.arange(384), 24)
+    chosen = np.random.default_rng(0).permutation(384)[:247]
+    station = [f"ST{number}" if number < 12 else "" for number in range(247)]
+    cells = Cells(42.125 + 0.25 * row[chosen], -1.875 + 0.25 * column[chosen], station, (CLASSES * 28)[:247])
+    run = make_run(tmp_path / "run", cells, days=1461)
+    radar = dataclasses.replace(run.satellite, quantity="sigma0", units="dB", error=np.full(run.observed.size, 0.33),
+                                value=run.observed.ravel())  # fmt: skip
+    noisy = {name: run.prediction["network"] + 0.1 * number for number, name in enumerate((ALL, "TG2", "LAI", "WG2"))}
+    neutralised = [NeutralisedTest("test", "sigma0", "dB", run.time, run.observed, noisy)]
+    test = OperatorTest("sigma0", "dB", run.time, run.observed, run.prediction)
+    begin = time.process_time()
+    result = evaluate_run(
+        run.directory, cells, observations=[run.satellite, radar], in_situ=run.in_situ, operator_test=test,
+        neutralised=neutralised,
+    )  # fmt: skip
+    assert time.process_time() - begin < 120.0
+    assert len(pd.read_csv(result.tables["key_statements"])) == 7

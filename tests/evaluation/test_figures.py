@@ -20,7 +20,7 @@ from dalearn.evaluation.diagnostics import (
     draw_training,
 )
 from dalearn.evaluation.dots import DotPanel, draw_dots, draw_scatter
-from dalearn.evaluation.maps import MapPanel, draw_maps, grid_spacing, maps_make_sense, unwrapped
+from dalearn.evaluation.maps import MapPanel, draw_maps, grid_spacing, maps_make_sense, shared_span, unwrapped
 from dalearn.evaluation.scores import monthly_correlation
 from dalearn.evaluation.series import SeriesPanel, draw_series
 from dalearn.evaluation.style import DPI, pretty_units, save_figure, with_units
@@ -206,3 +206,33 @@ def test_units_are_written_as_readers_expect():
     assert pretty_units("m3 m-3") == "m³ m⁻³"
     assert with_units("R", "") == "R"
     assert with_units("R", "1") == "R"
+
+
+def test_maps_of_the_paper_s_grid(tmp_path):
+    """247 of 16 x 24 cells of 0.25 degree: squares touch, twelve stations keep their names."""
+    row, column = np.divmod(np.arange(384), 24)
+    order = np.random.default_rng(1).permutation(384)[:247]
+    station = np.full(384, "", dtype=object)
+    station[order[::20][:12]] = [f"ST{number}" for number in range(12)]
+    cells = Cells((42.125 + 0.25 * row)[order], (-1.875 + 0.25 * column)[order], station[order])
+    panels = [MapPanel(name, values(247), "RMSD (dB)", span=(-1.0, 1.0)) for name in "abcde"]
+    figure = draw_maps(panels, cells, columns=3)
+    assert_written(figure, tmp_path / "figures" / "map.png")
+    squares = [c for axes in figure.axes for c in axes.collections if len(c.get_paths()) == 247]
+    assert len(squares) == 5
+    assert {collection.get_clim() for collection in squares} == {(-1.0, 1.0)}
+    corners = squares[0].get_paths()[0].vertices
+    np.testing.assert_allclose(np.ptp(corners, axis=0), [0.25, 0.25])
+    maps = [axes for axes in figure.axes if len(axes.texts) > 5]
+    assert len(maps) == 5
+    assert maps[0].get_position().y0 > maps[3].get_position().y1
+    boxes: list[Bbox] = [text.get_window_extent() for text in maps[0].texts]
+    assert not [1 for index, box in enumerate(boxes) for other in boxes[:index] if box.overlaps(other)]
+
+
+def test_shared_colours_cover_several_maps():
+    assert shared_span([np.array([1.0, np.nan]), np.array([3.0])]) == (1.0, 3.0)
+    assert shared_span([np.array([np.nan])]) is None
+    assert shared_span([]) is None
+    low, high = shared_span([np.arange(101.0)])
+    assert (low, high) == pytest.approx((2.0, 98.0))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dalearn.kernels import KernelError, build_kernel, compiler
+from dalearn.kernels import Call, KernelError, Sequence, build_kernel, compiler
 from dalearn.kernels import build as kernel_build
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C++ compiler")
@@ -34,6 +34,7 @@ def kernel(function, *tensors: Tensor, rows: tuple[int, ...] = (1,), name=None):
         (torch.log, 0.5, 2.0, 1.5),
         (torch.sin, -10.0, 10.0, None),
         (torch.cos, -10.0, 10.0, None),
+        (torch.acos, -0.99, 0.99, 3.0),
         (torch.atan, -10.0, 10.0, 1.5),
         (torch.tanh, -4.0, 4.0, 6.0),
         (torch.sqrt, 0.0, 1e6, 1.0),
@@ -172,3 +173,37 @@ def test_no_compiler_is_said(monkeypatch):
     monkeypatch.setattr(module, "compiler", lambda: None)
     with pytest.raises(KernelError, match=r"no C\+\+ compiler"):
         kernel(torch.exp, torch.rand(2, 32), rows=(2,))
+
+
+@pytest.mark.parametrize("columns", [16, 100, 127, 128, 129, 300])
+def test_a_sequence_gives_the_bits_of_its_kernels(columns):
+    """Recorded on 40 columns: a value used twice, an inner one, a kernel called again on its own result."""
+
+    def mix(x, y):
+        return (torch.sin(x) * y[:1] + x,)
+
+    def end(x, y):
+        return x.sum(dim=0, keepdim=True), y * x[1:]
+
+    def run(x, y):
+        first = mix_kernel(x, y)[0]
+        second = mix_kernel(first, y)[0]
+        return first, second, end_kernel(second, y)
+
+    x, y = torch.rand(3, 40, dtype=torch.float64), torch.rand(2, 40, dtype=torch.float64)
+    mix_kernel, end_kernel = build_kernel(mix, [x, y], [3]), build_kernel(end, [x, y], [1, 2])
+    first, second, (total, product) = run(x, y)
+    calls = [
+        Call(mix_kernel, (x, y), (first,)),
+        Call(mix_kernel, (first, y), (second,)),
+        Call(end_kernel, (second, y), (total, product)),
+    ]
+    sequence = Sequence(calls, [x, y], [product, total, second])
+    x, y = torch.rand(3, columns, dtype=torch.float64), torch.rand(2, columns, dtype=torch.float64)
+    _, second, (total, product) = run(x, y)
+    for found, expected in zip(sequence(x, y), (product, total, second), strict=True):
+        assert torch.equal(found, expected)
+    with pytest.raises(ValueError, match="rows got"):
+        sequence(y, x)
+    with pytest.raises(ValueError, match="neither given nor made"):
+        Sequence(calls[1:], [x, y], [total])

@@ -318,6 +318,41 @@ def test_compiled_blocks_equal_eager_ones_for_any_number_of_columns() -> None:
             torch.testing.assert_close(x, y, rtol=1e-9, atol=1e-10, msg=lambda text, f=field: f"{f}: {text}")
 
 
+CHOICES = {
+    "plain": LandOptions(),
+    "everything": LandOptions(
+        photosynthesis="NCB", canopy="multilayer", albedo="EVOL", runoff="DT92", horton=True, subgrid_rain=True,
+        snow_layers=3,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("choice", CHOICES)
+def test_a_step_is_one_call_of_kernels_whatever_is_chosen(choice: str, monkeypatch, caplog) -> None:
+    """No block falls back, the sequence gives the bits of its blocks, and the derivative is the eager one."""
+    parameters, forcing = all_types(), weather(19, **{**WEATHER["day"], "snowfall": 1e-4 if choice != "plain" else 0.0})
+    eager, model = (LandModel(parameters, CHOICES[choice], compiled=c) for c in (False, True))
+    with caplog.at_level("INFO"):
+        state = eager.initial_state(temperature=torch.full((19,), 284.0, dtype=DTYPE), leaf_area_index=2.0)
+        recorded = model.step(state, forcing, True)
+        replayed = model.step(dataclasses.replace(state), forcing, True)
+        ends = []
+        for each in (eager, model):
+            moisture = state.soil_moisture.clone().requires_grad_()
+            end, _ = each.step(dataclasses.replace(state, soil_moisture=moisture), forcing, True)
+            total = sum(values.sum() for _, values in named_tensors(end) if values.requires_grad)
+            ends.append((end, torch.autograd.grad(total, moisture)[0]))
+    assert not [record for record in caplog.records if "without" in record.getMessage()]
+    for one, other in zip(recorded, replayed, strict=True):
+        for (field, x), (_, y) in zip(named_tensors(one), named_tensors(other), strict=True):
+            assert torch.equal(x, y), field
+    for (field, x), (_, y) in zip(named_tensors(ends[0][0]), named_tensors(recorded[0]), strict=True):
+        torch.testing.assert_close(y, x.detach(), rtol=1e-9, atol=1e-10, msg=lambda text, f=field: f"{f}: {text}")
+    scale = ends[0][1].abs().amax(dim=0)
+    assert ((ends[1][1] - ends[0][1]).abs() <= 1e-7 * scale + 1e-9).all()
+
+
 @dataclasses.dataclass(frozen=True)
 class Stored:
     """A netCDF file in memory."""

@@ -1,5 +1,6 @@
 """The files of the twin, and the run of the truth on the land model."""
 
+import dataclasses
 from pathlib import Path
 
 import netCDF4
@@ -10,10 +11,21 @@ from dalearn.errors import InputError
 from dalearn.experiments.surface import read_surface
 from dalearn.forcing.reader import read_forcing
 from dalearn.observations.files import read_observations
-from dalearn.twin.build import INPUTS, build_twin, random_streams, twin_surface, with_rain_errors
+from dalearn.twin.build import (
+    INPUTS,
+    build_twin,
+    join_truth,
+    make_world,
+    random_streams,
+    run_true_land,
+    twin_surface,
+    with_rain_errors,
+    yearly_rain,
+)
 from dalearn.twin.settings import TwinSettings
-from dalearn.twin.truth_run import output_names
+from dalearn.twin.truth_run import TruthRun, output_names
 from dalearn.twin.weather import generate_weather
+from dalearn.variables import VARIABLES
 
 
 class ShortSettings(TwinSettings):
@@ -79,6 +91,62 @@ def test_the_rain_that_the_model_sees_is_wrong_and_nothing_else_is() -> None:
     for name, values in weather.records.items():
         assert np.array_equal(values, seen.records[name]) == (name != "Rainf")
     assert np.array_equal(weather.records["Rainf"] > 0.0, seen.records["Rainf"] > 0.0)
+
+
+def test_parts_of_the_truth_join_to_the_whole() -> None:
+    settings = ShortSettings(start="2015-07-20", years=1, spin_up=1, cells=(0, 9, 14), seed=4)
+    world = make_world(settings)
+
+    def truth(cells: slice = slice(None)) -> TruthRun:
+        random = random_streams(settings.seed)
+        return run_true_land(settings, world.surface, world.weather, random, compiled=False, cells=cells)
+
+    whole, joined = truth(), join_truth([truth(slice(0, 2)), truth(slice(2, 3))])
+    assert np.array_equal(whole.time, joined.time)
+    for name, values in whole.values.items():
+        assert values.shape == (48, 3)
+        assert joined.values[name] == pytest.approx(values, rel=1e-6), name
+
+
+def test_a_doubled_cloudburst_is_still_rain_that_the_reader_takes() -> None:
+    surface = twin_surface(SETTINGS)
+    weather = generate_weather(
+        surface.latitude, surface.longitude, surface.altitude, np.datetime64("2015-06-01"), 90, 1
+    )
+    burst = np.full_like(weather.records["Rainf"], 0.0125)
+    weather = dataclasses.replace(weather, records={**weather.records, "Rainf": burst})
+    settings = dataclasses.replace(SETTINGS, rain_noise=0.5)
+    seen = with_rain_errors(weather, settings, random_streams(2)["rain"]).records["Rainf"]
+    assert seen.max() == pytest.approx(VARIABLES["Rainf"].valid_range[1])
+    assert seen.min() < 0.0125
+
+
+def test_the_truth_can_be_kept_every_few_hours(twin: Path, tmp_path: Path) -> None:
+    settings = dataclasses.replace(SETTINGS, truth_hours=3)
+    build_twin(tmp_path, settings, compiled=False)
+    with netCDF4.Dataset(twin / "truth.nc") as hourly, netCDF4.Dataset(tmp_path / "truth.nc") as sparse:
+        assert np.array_equal(sparse["time"][:], hourly["time"][2::3])
+        assert np.array_equal(sparse["WG2"][:], hourly["WG2"][2::3])
+    for name in ("sigma0.nc", "ssm_in_situ.nc"):
+        dense, thin = (read_observations(folder / "inputs" / name) for folder in (twin, tmp_path))
+        assert np.array_equal(dense.value, thin.value)
+
+
+def test_wet_and_dry_years_are_drawn_from_the_seed() -> None:
+    given = TwinSettings(rain_anomaly=(0.8, 1.1))
+    assert yearly_rain(given, np.random.default_rng(0)) == (0.8, 1.1)
+    drawn = TwinSettings(years=2000, rain_variability=0.15)
+    years = np.array(yearly_rain(drawn, random_streams(1)["years"]))
+    assert len(years) >= 2001
+    assert years.mean() == pytest.approx(1.0, abs=0.02)
+    assert years.std() == pytest.approx(0.15, rel=0.15)
+    assert yearly_rain(drawn, random_streams(1)["years"]) == tuple(years)
+
+
+def test_the_southwest_has_its_cells(tmp_path: Path) -> None:
+    assert twin_surface(TwinSettings(region="southwest")).cell_count == 247
+    chosen = twin_surface(TwinSettings(region="southwest", cells=(246, 0)))
+    assert chosen.latitude.tolist() == [42.125, 45.875]
 
 
 def test_the_same_settings_make_the_same_twin(twin: Path, tmp_path: Path) -> None:

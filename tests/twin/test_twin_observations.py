@@ -64,6 +64,17 @@ def test_lai_comes_every_ten_days_with_twenty_percent() -> None:
     assert observed.error == pytest.approx(0.2 * observed.value)
 
 
+def test_clouds_hide_some_leaves_and_few_leaves_are_less_certain() -> None:
+    settings = TwinSettings(years=3, lai_share=0.8, lai_error_floor=0.3)
+    observed = observe_lai(TRUTH, SURFACE, settings, np.random.default_rng(0))
+    assert len(observed) / (110 * SURFACE.cell_count) == pytest.approx(0.8, abs=0.05)
+    true = exact("LAI", observed)
+    deviation = observed.value - true
+    assert deviation[true < 1.2].std() == pytest.approx(0.3, rel=0.15)
+    assert (deviation / true)[true > 2.0].std() == pytest.approx(0.2, rel=0.15)
+    assert observed.error.min() == pytest.approx(0.3)
+
+
 def test_satellite_soil_wetness_follows_the_truth_on_another_scale() -> None:
     observed = observe_satellite_ssm(TRUTH, SURFACE, SETTINGS, np.random.default_rng(0))
     assert (observed.quantity, observed.units) == ("SSM", "%")

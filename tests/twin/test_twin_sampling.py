@@ -53,6 +53,10 @@ def test_sampling_takes_the_nearest_hour() -> None:
         ({"spin_up": -1}, "twin.spin_up"),
         ({"morning_share": 1.2}, "twin.morning_share"),
         ({"rain_anomaly": ()}, "twin.rain_anomaly"),
+        ({"region": "southwest", "cells": (247,)}, "twin.cells: 247 is not a cell of southwest"),
+        ({"rain_variability": 0.6}, "twin.rain_variability"),
+        ({"truth_hours": 5}, "twin.truth_hours"),
+        ({"lai_share": -0.1}, "twin.lai_share"),
     ],
 )
 def test_wrong_settings_are_refused(wrong: dict, message: str) -> None:

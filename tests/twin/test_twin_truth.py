@@ -71,6 +71,13 @@ def test_fields_lie_bare_after_the_harvest_until_the_next_crop() -> None:
     assert taken("2016-12-15") == [0.0, 0.0, 1.0, 0.0]
 
 
+def test_irrigated_maize_is_harvested_with_the_other() -> None:
+    calendar = HarvestCalendar.draw(np.array([8, 9]), 2015, 2, 0.0, 20, np.random.default_rng(0))
+    for date in np.arange("2015-01-01", "2016-12-31", 7, dtype="datetime64[D]"):
+        rainfed, irrigated = calendar.taken(date)
+        assert rainfed == irrigated
+
+
 def test_fields_are_cut_one_after_the_other() -> None:
     calendar = HarvestCalendar.draw(np.array([7]), 2015, 1, 0.0, 20, np.random.default_rng(0))
     standing = [1.0]

@@ -7,7 +7,7 @@ import torch
 from dalearn.forcing.series import ForcingSeries
 from dalearn.forcing.solar import cosine_zenith
 from dalearn.land.saturation import saturation_specific_humidity
-from dalearn.twin.rainfall import generate_rain
+from dalearn.twin.rainfall import generate_rain, rain_shadow
 from dalearn.twin.surface import surface_map
 from dalearn.twin.weather import generate_weather
 from dalearn.variables import VARIABLES
@@ -129,3 +129,21 @@ def test_same_seed_same_weather_other_seed_other_weather() -> None:
     first, again, other = weather(5, 20), weather(5, 20), weather(6, 20)
     assert all((first.records[name] == again.records[name]).all() for name in first.records)
     assert (first.records["Tair"] != other.records["Tair"]).any()
+
+
+def test_blocks_of_hours_join_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = weather(days=7)
+    monkeypatch.setattr("dalearn.twin.weather.HOURS_PER_BLOCK", 50)
+    pieces = weather(days=7)
+    for name, values in whole.records.items():
+        assert np.array_equal(values, pieces.records[name]), name
+
+
+def test_the_pyrenees_keep_the_rain_from_the_ebro() -> None:
+    latitude, longitude = np.array([43.5, 42.7, 42.6, 42.2, 42.2]), np.array([-1.0, -1.0, -1.0, -1.0, 3.0])
+    assert rain_shadow(latitude, longitude) == pytest.approx([1.0, 0.875, 0.75, 0.5, 1.0])
+    place = np.array([43.8, 42.2]), np.array([-1.0, -1.0]), np.array([50.0, 50.0])
+    day = np.arange(1.0, 366.0)
+    years = [generate_rain(*place, day, np.ones(365), np.random.default_rng(seed)).daily for seed in range(12)]
+    north, south = np.mean(years, axis=0).sum(axis=0)
+    assert south / north == pytest.approx(0.5, abs=0.06)
