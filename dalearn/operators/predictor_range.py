@@ -93,6 +93,14 @@ class PredictorRange(nn.Module):
         self.predictor_minimum.copy_(torch.where(empty, -torch.inf, minimum))
         self.predictor_maximum.copy_(torch.where(empty, torch.inf, maximum))
 
+    def widen(self, predictors: Tensor) -> None:
+        """Take in the finite values of ``predictors`` (sample, cell, n) as well."""
+        seen = torch.isfinite(predictors)
+        minimum = torch.where(seen, predictors, torch.inf).amin(dim=0)
+        maximum = torch.where(seen, predictors, -torch.inf).amax(dim=0)
+        self.predictor_minimum.copy_(torch.minimum(self.predictor_minimum, minimum))
+        self.predictor_maximum.copy_(torch.maximum(self.predictor_maximum, maximum))
+
     def bound(self, predictors: Tensor) -> Tensor:
         """The predictors the operator may see: inside the range under ``clip``, untouched otherwise."""
         if self.rule != "clip":

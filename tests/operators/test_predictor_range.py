@@ -95,3 +95,19 @@ def test_rule_can_be_changed_and_is_checked():
         operator.out_of_range = "ignore"
     with pytest.raises(InputError, match="choose one of clip, extrapolate, refuse, drop"):
         create_operator("lai", cell_count=1, out_of_range="ignore")
+
+
+def test_a_range_can_be_widened(fitted, draw):
+    operator = fitted(create_operator("network", cell_count=2))
+    bounds = operator.predictor_range
+    lower, upper = bounds.predictor_minimum.clone(), bounds.predictor_maximum.clone()
+    more = draw(operator, 3)
+    more[0, 0, 2], more[1, 1, 0], more[2] = upper[0, 2] + 1.0, lower[1, 0] - 0.05, torch.nan
+    more[1, 0] = torch.nan
+    bounds.widen(more)
+    assert bounds.predictor_maximum[0, 2] == upper[0, 2] + 1.0
+    assert bounds.predictor_minimum[1, 0] == lower[1, 0] - 0.05
+    assert bool((bounds.predictor_maximum >= upper).all())
+    assert bool((bounds.predictor_minimum <= lower).all())
+    bounds.widen(torch.full((1, 2, 3), torch.nan, dtype=torch.float64))
+    assert bounds.predictor_maximum[0, 2] == upper[0, 2] + 1.0, "missing values widen nothing"
