@@ -87,15 +87,19 @@ def build_parser() -> Parser:
     command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file")
     command.add_argument("--run-directory", metavar="DIR", help="where an earlier run may have left its states")
     command.add_argument("--columns", type=_positive, metavar="N", help="at least so many columns (default: all, once)")
-    command.add_argument("--compile", action="store_true", help="time compiled back ends; they compile for minutes")
+    command.add_argument("--compile", action="store_true", help="time compiled back ends")
     command.add_argument("--json", action="store_true", help="one JSON object on standard output")
     command.set_defaults(function=compare_jacobians)
 
     command = commands.add_parser("benchmark", parents=[common], help="speed of the model and of the analysis")
-    command.add_argument("--columns", type=_positive, nargs="+", default=[144], metavar="N", help="sizes to measure")
-    command.add_argument("--eager", action="store_true", help="leave out the compiled runs, which compile for minutes")
-    command.add_argument("--threads", type=_positive, metavar="N", help="CPU threads (default: all)")
-    command.add_argument("--dtype", choices=("float64", "float32"), default="float64")
+    sizes = [100, 1000, 4000, 100_000]
+    command.add_argument("--columns", type=_positive, nargs="+", default=sizes, metavar="N", help="sizes to measure")
+    command.add_argument("--eager", action="store_true", help="leave out the compiled runs")
+    command.add_argument("--threads", type=_positive, default=1, metavar="N", help="CPU threads (default: 1)")
+    command.add_argument("--dtype", choices=("float64", "float32"), help="precision (default: both)")
+    command.add_argument(
+        "--limit", type=float, default=60.0, metavar="SECONDS", help="leave out what would take longer (default: 60)"
+    )
     command.add_argument("--json", action="store_true", help="one JSON object on standard output")
     command.set_defaults(function=benchmark)
 
@@ -104,7 +108,7 @@ def build_parser() -> Parser:
     )
     command.add_argument("case", type=Path, metavar="CASE.nc", help="stored run, or a folder for the table of all")
     command.add_argument("--dtype", choices=("float64", "float32"), default="float64")
-    command.add_argument("--eager", action="store_true", help="do not compile: quicker for short runs only")
+    command.add_argument("--eager", action="store_true", help="do not compile")
     command.add_argument("--steps", type=_positive, metavar="N", help="output steps to run (default: all)")
     command.add_argument("--plot", type=Path, metavar="DIR", help="overlay both series in figures in this folder")
     command.add_argument("--json", action="store_true", help="one JSON object on standard output")
@@ -188,18 +192,21 @@ def benchmark(arguments: argparse.Namespace) -> None:
     """``benchmark``."""
     import torch
 
-    from dalearn.experiments.benchmark import run_benchmark
+    from dalearn.experiments.benchmark import benchmark_table, run_benchmark
 
-    if arguments.threads is not None:
-        torch.set_num_threads(arguments.threads)
+    torch.set_num_threads(arguments.threads)
+    names = [arguments.dtype] if arguments.dtype else ["float32", "float64"]
     with _quiet_output(arguments.json):
-        result = run_benchmark(arguments.columns, dtype=getattr(torch, arguments.dtype), eager_only=arguments.eager)
+        result = run_benchmark(
+            arguments.columns,
+            dtypes=[getattr(torch, name) for name in names],
+            eager_only=arguments.eager,
+            limit=arguments.limit,
+        )
     if arguments.json:
         _print_json(result)
-        return
-    print(f"{result['machine']}; {result['device']}; {result['threads']} threads")
-    for row in result["rows"]:
-        print("  ".join(f"{key} {_short(value)}" for key, value in row.items() if value is not None))
+    else:
+        print(benchmark_table(result))
 
 
 def parity(arguments: argparse.Namespace) -> None:

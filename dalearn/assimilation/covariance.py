@@ -61,13 +61,14 @@ class ObservationErrorSettings:
     Attributes:
         scale: the multiplier of what ``relative_to`` names.
         relative_to: ``soil_range`` (dw of the cell), ``observation`` (the observed value), ``nothing``
-            (``scale`` in the units of the quantity), or ``given`` (the error that comes with each observation).
+            (``scale`` in the units of the quantity), ``given`` (the error that comes with each observation), or
+            ``operator`` (what the operator predicts for its own error at the predictors of the forecast).
         floor: smallest standard deviation, in the units of the quantity.  SURFEX has none, so that an observed
             LAI of 0 is taken as exact.
     """
 
     scale: float
-    relative_to: Literal["nothing", "soil_range", "observation", "given"] = "nothing"
+    relative_to: Literal["nothing", "soil_range", "observation", "given", "operator"] = "nothing"
     floor: float = 0.0
 
 
@@ -147,15 +148,16 @@ def observation_variance(
     """Diagonal of R, ``(observation, cell)``, in the squared units of each quantity.
 
     ``observed`` (observation, cell) may hold NaN for missing (R is then NaN too); ``soil_range`` dw (cell,)
-    m3 m-3; ``given`` (observation, cell) standard deviations that come with the observations.  ``InputError``
-    when a quantity has no error or an error that does not exist.
+    m3 m-3; ``given`` (observation, cell) standard deviations that come with the observations or, for the quantities
+    whose error is ``operator``, from their operators (``deviations_of_observations``).  ``InputError`` when a quantity
+    has no error or an error that does not exist.
     """
     rows = []
     for k, quantity in enumerate(quantities):
         if quantity not in settings:
             raise InputError(f"observation error of {quantity} is not set: add it to observation_error")
         rule = settings[quantity]
-        if rule.relative_to == "given":
+        if rule.relative_to in ("given", "operator"):
             if given is None:
                 raise InputError(f"observations of {quantity} carry no error: set observation_error.{quantity}")
             reference = given[k]

@@ -108,3 +108,8 @@ def check_operators(
         seen.add(key)
         if quantity not in settings.observation_error:
             raise InputError(f"observation error of {quantity} is not set: add it to observation_error")
+        if settings.observation_error[quantity].relative_to == "operator" and not operator.predicts_error:
+            raise InputError(
+                f"observation_error.{quantity}.relative_to: operator {operator.name!r} does not predict its error; "
+                "choose another operator or another rule"
+            )

@@ -18,7 +18,12 @@ from dalearn.assimilation.limits import limit_increment, within_bounds
 from dalearn.assimilation.quality import check_observations, frozen_cells, reject_unlikely
 from dalearn.assimilation.settings import FilterSettings
 from dalearn.assimilation.square_root import analyse_ensemble, ensemble_covariance, mean_over_members
-from dalearn.assimilation.update import Update, biomass_per_leaf_area, usable_operators
+from dalearn.assimilation.update import (
+    Update,
+    biomass_per_leaf_area,
+    deviations_of_observations,
+    usable_operators,
+)
 from dalearn.grid import Grid
 from dalearn.land.state import LandParameters, LandState
 from dalearn.operators import ObservationOperator
@@ -124,9 +129,9 @@ def update_ensemble(
     # a cell counts as frozen when in every patch some member holds ice
     frozen = frozen_cells(grid, forecast.mean.soil_ice)
     rejected = check_observations(quantities, observed, mean.model_equivalent, frozen, usable, settings.quality)
-    R = observation_variance(
-        quantities, observed, soil_range_of_cells(grid, parameters), settings.observation_error, observation_error
-    )
+    errors = deviations_of_observations(operators, mean.predictors, settings, observation_error)
+    soil_range = soil_range_of_cells(grid, parameters)
+    R = observation_variance(quantities, observed, soil_range, settings.observation_error, errors)
     expected = torch.diagonal(ensemble_covariance(y, y)).mT + R
     rejected = reject_unlikely(quantities, rejected, departure, expected, settings.quality)
     used = rejected == 0

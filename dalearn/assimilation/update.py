@@ -98,7 +98,8 @@ def update(
         B = background_covariance(control, background.leaf_area_index, parameters, settings.background)
         B = _of_slots(grid, B if multipliers is None else multipliers.of_background(B, grid))
     soil_range = soil_range_of_cells(grid, parameters)
-    R = observation_variance(quantities, observed, soil_range, settings.observation_error, observation_error)
+    deviations = deviations_of_observations(operators, linear.predictors, settings, observation_error)
+    R = observation_variance(quantities, observed, soil_range, settings.observation_error, deviations)
     if multipliers is not None:
         R = multipliers.of_observations(R)
     expected = innovation_variance(H, B, R)
@@ -138,6 +139,29 @@ def usable_operators(operators: Sequence[ObservationOperator], predictors: Seque
     """
     pairs = zip(operators, predictors, strict=True)
     return torch.stack([operator.check(means.movedim(0, -1).to(operator.dtype)) for operator, means in pairs])
+
+
+def deviations_of_observations(
+    operators: Sequence[ObservationOperator],
+    predictors: Sequence[Tensor],
+    settings: FilterSettings,
+    given: Tensor | None,
+) -> Tensor | None:
+    """``given`` (observation, cell) with the errors that operators predict in the rows that take theirs.
+
+    ``predictors``: cell means (predictor, cell) of each operator.  None when no row needs any.  ``InputError`` from an
+    operator that does not predict its error.
+    """
+    own = [settings.observation_error[operator.quantity].relative_to == "operator" for operator in operators]
+    if not any(own):
+        return given
+    rows = []
+    for number, (operator, means) in enumerate(zip(operators, predictors, strict=True)):
+        if own[number]:
+            rows.append(operator.error_deviation(means.movedim(0, -1).to(operator.dtype)).to(means.dtype))
+        else:
+            rows.append(torch.full_like(means[0], torch.nan) if given is None else given[number])
+    return torch.stack(rows)
 
 
 def biomass_per_leaf_area(grid: Grid, parameters: LandParameters, settings: FilterSettings) -> Tensor:

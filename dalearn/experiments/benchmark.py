@@ -1,8 +1,9 @@
-"""How fast the land model and the analysis run on this machine.
+"""How fast the land model and the analysis run on this machine, beside SURFEX and LDAS-Monde.
 
 A day of summer weather over cells of south-western France with four patches each; nothing is read or written.
 """
 
+import itertools
 import logging
 import platform
 import time
@@ -14,6 +15,7 @@ import torch
 
 from dalearn.assimilation.forecast import integrate
 from dalearn.assimilation.jacobian import WindowJacobian
+from dalearn.assimilation.memory import free_memory
 from dalearn.assimilation.settings import FilterSettings
 from dalearn.assimilation.update import update
 from dalearn.land.model import LandModel
@@ -29,29 +31,52 @@ logger = logging.getLogger("dalearn")
 COVER = {"C3": 0.4, "C4": 0.2, "GRAS": 0.25, "TEBD": 0.15}
 START, END = np.datetime64("2015-06-01T09:00:00", "s"), np.datetime64("2015-06-02T09:00:00", "s")
 TIME_STEP = 1800.0
-OBSERVED = ("wg2", "lai")
+OBSERVED = {"wg2": 0.2, "lai": 1.5}  # what is observed, and its value
 MINIMUM_SECONDS = 1.0
+ROWS = 700  # of a column: parameters, state before and after, fluxes, forcing, and what lies between
+# SURFEX v8.1, gfortran -O2, one core of a 2-core AMD EPYC virtual machine, 1000 cells with 4 patches, 1800 s: time of a
+# column and step; and of a cell and analysis day of LDAS-Monde (9 forecasts and SODA), from so many cells on
+SURFEX_SECONDS = 9.5e-6
+LDAS_MONDE_SECONDS = {1000: 19e-3, 100: 33e-3}
+EAGER_SECONDS = 1e-5  # of a column and step, without compilation
+FORECASTS_PER_WINDOW = 10
+BACKENDS = ("autograd", "finite_differences")
 
 Row = dict[str, Any]
 
 
 def run_benchmark(
-    columns: Sequence[int], *, dtype: torch.dtype = torch.float64, eager_only: bool = False
+    columns: Sequence[int],
+    *,
+    dtypes: Sequence[torch.dtype] = (torch.float32, torch.float64),
+    eager_only: bool = False,
+    limit: float = 60.0,
 ) -> dict[str, Any]:
-    """Time a day of the model and one analysis window, eagerly and compiled, on every device there is.
+    """Time a day of the model and analysis windows, eagerly and compiled, on every device there is.
 
-    ``columns`` is rounded up to whole cells.  ``windows_per_second`` counts windows of the whole domain.
+    Args:
+        columns: sizes, rounded up to whole cells; those that do not fit into the memory are left out with a warning.
+        dtypes: precisions; finite differences are measured in float64 only.
+        eager_only: leave out the compiled runs.
+        limit: seconds; what would take longer, by the time of the forecast, is left out.
+
+    ``windows_per_second`` counts windows of the whole domain.  ``faster_than_surfex`` and ``faster_than_ldas_monde``
+    are ratios of CPU time, per core, on a CPU, and of elapsed time on a GPU.
     """
     rows: list[Row] = []
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-    for device in devices:
-        for count in columns:
-            for compiled in (False,) if eager_only else (False, True):
-                for row in _measure(count, torch.device(device), dtype, compiled):
-                    logger.info(
-                        "%s %s %s: %d columns, %.3g s", device, row["mode"], row["what"], row["columns"], row["seconds"]
-                    )
-                    rows.append(row)
+    for device, dtype, count in itertools.product(devices, dtypes, columns):
+        needed = count * ROWS * torch.finfo(dtype).bits // 8
+        if needed > free_memory(torch.device(device)):
+            logger.warning("%s: %d columns of %s do not fit into the memory, left out", device, count, dtype)
+            continue
+        for compiled in (False,) if eager_only else (False, True):
+            for row in _measure(count, torch.device(device), dtype, compiled, limit):
+                logger.info(
+                    "%s %s %s %s: %d columns, %.3g s",
+                    device, row["mode"], row["dtype"], row["what"], row["columns"], row["seconds"],
+                )  # fmt: skip
+                rows.append(row)
     return {
         "machine": f"{platform.processor() or platform.machine()}, {platform.system()}",
         "device": torch.cuda.get_device_name() if "cuda" in devices else "cpu",
@@ -60,7 +85,7 @@ def run_benchmark(
     }
 
 
-def _measure(columns: int, device: torch.device, dtype: torch.dtype, compiled: bool) -> Iterator[Row]:
+def _measure(columns: int, device: torch.device, dtype: torch.dtype, compiled: bool, limit: float) -> Iterator[Row]:
     cells = -(-columns // len(COVER))
     fraction = np.zeros((cells, len(VEGETATION_TYPES)))
     for name, share in COVER.items():
@@ -73,7 +98,6 @@ def _measure(columns: int, device: torch.device, dtype: torch.dtype, compiled: b
     weather = generate_weather(latitude, longitude, altitude, START.astype("datetime64[D]"), 2, 1, (1.0,))
     window = weather.window(START, END, TIME_STEP, dtype, device)
     state = model.initial_state(temperature=torch.full((grid.column_count,), 290.0, dtype=dtype, device=device))
-    operators = [create_operator(name, cell_count=cells).to(device=device, dtype=dtype) for name in OBSERVED]
     base: Row = {
         "mode": "compiled" if compiled else "eager",
         "device": device.type,
@@ -87,46 +111,83 @@ def _measure(columns: int, device: torch.device, dtype: torch.dtype, compiled: b
     def forward() -> None:
         integrate(model, grid, state, window)
 
-    seconds, first = _time(forward, device)
-    speed = grid.column_count * len(window) / seconds
+    if not compiled and columns * len(window) * EAGER_SECONDS > limit:
+        return
+    elapsed, cpu, first = _time(forward, device)
+    work = grid.column_count * len(window)
     yield {
-        "what": "forward", **base, "jacobian": None, "observed": None, "seconds": seconds,
-        "column_steps_per_second": speed, "windows_per_second": None,
-        "compile_seconds": first - seconds if compiled else None,
+        "what": "forward", **base, "jacobian": None, "observed": None, "seconds": elapsed, "cpu_seconds": cpu,
+        "column_steps_per_second": work / elapsed, "windows_per_second": None,
+        "microseconds_per_column_step": 1e6 * cpu / work, "faster_than_surfex": SURFEX_SECONDS * work / cpu,
+        "faster_than_ldas_monde": None, "compile_seconds": first - elapsed if compiled else None,
     }  # fmt: skip
-    for backend in ("finite_differences", "autograd"):
+    if FORECASTS_PER_WINDOW * elapsed > limit:
+        return
+    for backend, count in itertools.product(BACKENDS, (1, 2)):
         if backend == "finite_differences" and dtype != torch.float64:
             continue
+        names = list(OBSERVED)[:count]
+        operators = [create_operator(name, cell_count=cells).to(device=device, dtype=dtype) for name in names]
         jacobian = WindowJacobian(grid, operators, backend=backend)
-        observed = torch.stack([torch.full((cells,), value, dtype=dtype, device=device) for value in (0.2, 1.5)])
+        observed = torch.stack([torch.full((cells,), OBSERVED[name], dtype=dtype, device=device) for name in names])
 
         @torch.no_grad()
-        def analysis(jacobian: WindowJacobian = jacobian, observed: torch.Tensor = observed) -> None:
+        def analysis(
+            jacobian: WindowJacobian = jacobian, observed: torch.Tensor = observed, operators: list[Any] = operators
+        ) -> None:
             linear = jacobian(model, state, window)
             update(linear, observed, grid, model.parameters, operators, FilterSettings())
 
-        seconds, first = _time(analysis, device)
+        elapsed, cpu, first = _time(analysis, device)
+        reference = next((time for least, time in LDAS_MONDE_SECONDS.items() if cells >= least), None)
         yield {
-            "what": "window", **base, "jacobian": backend, "observed": len(OBSERVED), "seconds": seconds,
-            "column_steps_per_second": grid.column_count * len(window) / seconds, "windows_per_second": 1.0 / seconds,
-            "compile_seconds": first - seconds if compiled else None,
+            "what": "window", **base, "jacobian": backend, "observed": count, "seconds": elapsed, "cpu_seconds": cpu,
+            "column_steps_per_second": work / elapsed, "windows_per_second": 1.0 / elapsed,
+            "microseconds_per_column_step": 1e6 * cpu / work, "faster_than_surfex": None,
+            "faster_than_ldas_monde": reference * cells / cpu if reference else None,
+            "compile_seconds": first - elapsed if compiled else None,
         }  # fmt: skip
 
 
-def _time(function: Callable[[], None], device: torch.device) -> tuple[float, float]:
-    """Seconds of a call, the mean over at least one second of calls, and of the first call before them."""
+def benchmark_table(result: dict[str, Any]) -> str:
+    """The rows as text, ratios last."""
+    lines = [
+        f"{result['machine']}; {result['device']}; {result['threads']} threads",
+        " " * 47 + f"{'columns':>9}{'elapsed s':>11}{'us/col-step':>12}{'x SURFEX':>10}{'x LDAS-Monde':>14}",
+    ]
+    for row in result["rows"]:
+        what = row["what"] if row["jacobian"] is None else f"{row['jacobian'].replace('_', ' ')}, {row['observed']} obs"
+        ratios = (row["faster_than_surfex"], row["faster_than_ldas_monde"])
+        surfex, ldas_monde = ("" if ratio is None else f"{ratio:.1f}" for ratio in ratios)
+        lines.append(
+            f"{row['device']} {row['dtype']:8}{row['mode']:9}{what:26}"[:47].ljust(47)
+            + f"{row['columns']:>9}{row['seconds']:>11.3g}{row['microseconds_per_column_step']:>12.2f}"
+            f"{surfex:>10}{ldas_monde:>14}"
+        )
+    return "\n".join(lines)
 
-    def clock() -> float:
+
+def _time(function: Callable[[], None], device: torch.device) -> tuple[float, float, float]:
+    """Elapsed and CPU seconds of a call, the shortest of at least one second of calls; elapsed of the first call.
+
+    On a GPU the elapsed time is given for both.
+    """
+
+    def clocks() -> tuple[float, float]:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        return time.perf_counter()
+        now = time.perf_counter()
+        return now, time.process_time() if device.type == "cpu" else now
 
-    begin = clock()
+    begin, _ = clocks()
     function()
-    first = clock() - begin
-    calls, begin, elapsed = 0, clock(), 0.0
-    while elapsed < MINIMUM_SECONDS:
+    first = clocks()[0] - begin
+    elapsed: list[float] = []
+    cpu: list[float] = []
+    while sum(elapsed) < MINIMUM_SECONDS:
+        before = clocks()
         function()
-        calls += 1
-        elapsed = clock() - begin
-    return elapsed / calls, first
+        after = clocks()
+        elapsed.append(after[0] - before[0])
+        cpu.append(after[1] - before[1])
+    return min(elapsed), min(cpu), first

@@ -25,7 +25,6 @@ from dalearn.experiments.restart import read_state
 from dalearn.experiments.run_directory import RunDirectory
 from dalearn.experiments.setup import Setup
 from dalearn.files import write_text
-from dalearn.land.model import LandModel
 from dalearn.land.vegetation import VEGETATION_TYPES
 from dalearn.observations.observations import Observations
 
@@ -111,19 +110,15 @@ def _wetness(setup: Setup) -> Observations | None:
 
 
 def _compare_jacobians(setup: Setup, directory: RunDirectory) -> dict[str, Any]:
-    """The back ends on the stored windows.
-
-    Run eagerly: compiling the backward pass takes longer than these few windows.
-    """
+    """The back ends on the stored windows."""
     assimilation = setup.config.assimilation
     assert assimilation is not None
     operators = list(load_equivalents(setup, directory, setup.config.assimilated_observations()).values())
-    model = LandModel(setup.model.parameters, setup.model.options, compiled=False)
     comparisons = []
     for start in setup.jacobian_windows:
         path = state_path(directory.path, np.datetime64(start))
         state, _, _ = read_state(path, setup.grid.column_count, dtype=torch.float64, device=setup.device)
-        comparisons.append(compare_window(setup, model, state, start, operators))
+        comparisons.append(compare_window(setup, setup.model, state, start, operators))
     combined = combine(comparisons)
     worst = max((item["max_rel"] or 0.0, name) for name, item in combined["agreement"].items())
     logger.info(

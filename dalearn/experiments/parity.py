@@ -41,7 +41,7 @@ def run_parity(
     Args:
         path: a case file, see ``read_reference_case``.
         dtype: of the model, ``float64`` or ``float32``.
-        compiled: compile the blocks of the model; not worth its minutes for short runs.
+        compiled: compile the blocks of the model.
         progress: show a bar or write log lines.
         limit: number of output steps to run; all of them when None.
         figures: folder for the overlays of both series, one PNG per patch; none when None.

@@ -23,6 +23,8 @@ class TrainingConfig:
         operator: a registered operator; ``options`` are those of its class.
         predictors: names from the variable table.
         leaf_area_index: ``model``, or the name of the LAI observations that replace the model's LAI as predictor.
+        leaf_area_index_smoothing: days, the width of the window in which observed LAI is smoothed before it is a
+            predictor; linear between the observations when null.  Noise of a predictor flattens what is learned.
         start, end: training period.
         test_start, test_end: test period, after it.
         tolerance_minutes: an open-loop output counts for an observation when it is so close in time.
@@ -40,6 +42,7 @@ class TrainingConfig:
     options: dict[str, Any] = field(default_factory=dict)
     predictors: list[str] = field(default_factory=lambda: ["WG2", "TG2", "LAI"])
     leaf_area_index: str = "model"
+    leaf_area_index_smoothing: float | None = None
     tolerance_minutes: float = 60.0
     seeds: int = 1
     out_of_range: str = "clip"
@@ -59,6 +62,8 @@ class TrainingConfig:
                 f"training.out_of_range: {self.out_of_range!r} is not known; choose {', '.join(OUT_OF_RANGE_RULES)}"
             )
         check_positive("training", tolerance_minutes=self.tolerance_minutes, seeds=self.seeds)
+        if self.leaf_area_index_smoothing is not None:
+            check_positive("training", leaf_area_index_smoothing=self.leaf_area_index_smoothing)
 
 
 @dataclass(kw_only=True)

@@ -38,8 +38,13 @@ def run_training(setup: Setup, directory: RunDirectory) -> list[Path]:
     config = setup.config.training
     assert config is not None
     observations = read_configured(setup, config.observations)
-    train, test = _samples(setup, config, directory, observations)
+    train, test = read_samples(setup, config, directory, observations)
     results = _train(setup, config, train, observations.units)
+    if config.leaf_area_index_smoothing is not None:
+        as_observed = dataclasses.replace(config, leaf_area_index_smoothing=None)
+        seen = read_samples(setup, as_observed, directory, observations)[0]
+        for result in results:
+            widen_range(result.operator, seen)
     chosen = _best(results)
     operator = results[chosen].operator
     logger.info("training: seed %d of %d validates best and is kept", chosen, len(results))
@@ -74,9 +79,10 @@ def run_training(setup: Setup, directory: RunDirectory) -> list[Path]:
     return files + tables
 
 
-def _samples(
+def read_samples(
     setup: Setup, config: TrainingConfig, directory: RunDirectory, observations: Observations
 ) -> tuple[Collocation, Collocation]:
+    """The samples of the training and of the test period; InputError when one has none that is complete."""
     open_loop = OpenLoopData(directory / "open_loop.nc")
     leaves = None if config.leaf_area_index == "model" else read_configured(setup, config.leaf_area_index)
     parts = []
@@ -96,6 +102,16 @@ def _samples(
             )
         parts.append(dataclasses.replace(samples, target=np.where(complete, samples.target, np.nan)))
     return parts[0], parts[1]
+
+
+def widen_range(operator: ObservationOperator, seen: Collocation) -> None:
+    """Let ``operator`` be used wherever LAI was observed as well as where it was smoothed.
+
+    Smoothed peaks are lower than the leaf area of the model often is in the analysis; where the range of an operator is
+    left its derivative is zero, and with it the correction of the leaves that are too many.
+    """
+    complete = np.where(np.isfinite(seen.target)[..., None], seen.predictors, np.nan)
+    operator.predictor_range.widen(torch.from_numpy(complete).to(operator.dtype))
 
 
 def _train(setup: Setup, config: TrainingConfig, samples: Collocation, units: str) -> list[TrainingResult]:

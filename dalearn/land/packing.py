@@ -61,27 +61,17 @@ def _build(kind: type, plan: list[tuple[str, Any]], parts: Iterator[Tensor]) -> 
             fields[name] = None if entry is None else _build(entry[0], entry[1], parts)
             continue
         rows = next(parts)
-        rows = rows if entry.layered else rows.squeeze(0)
         fields[name] = rows > 0.5 if entry.mask else rows
     return kind(**fields)
 
 
-def _sizes(plan: list[tuple[str, Any]]) -> Iterator[int]:
-    """Number of rows of every field, in the order of the packed tensor."""
+def _fields(plan: list[tuple[str, Any]]) -> Iterator[_Rows]:
+    """Every field, in the order of the packed tensor."""
     for _, entry in plan:
         if isinstance(entry, _Rows):
-            yield entry.last - entry.first
+            yield entry
         elif entry is not None:
-            yield from _sizes(entry[1])
-
-
-def _masks(plan: list[tuple[str, Any]]) -> Iterator[bool]:
-    """Whether it is a mask, of every field in the order of the packed tensor."""
-    for _, entry in plan:
-        if isinstance(entry, _Rows):
-            yield entry.mask
-        elif entry is not None:
-            yield from _masks(entry[1])
+            yield from _fields(entry[1])
 
 
 class Layout:
@@ -96,8 +86,17 @@ class Layout:
     def __init__(self, example: Any) -> None:
         self.kind = type(example)
         self.plan, self.row_count = _plan(example, 0)
-        self.sizes = list(_sizes(self.plan))
-        self.masks = list(_masks(self.plan))
+        fields = list(_fields(self.plan))
+        self.sizes = [field.last - field.first for field in fields]
+        self.masks = [field.mask for field in fields]
+        self._runs: list[int] = []
+        self._single: list[bool] = []
+        for field, size in zip(fields, self.sizes, strict=True):
+            if not field.layered and self._single and self._single[-1]:
+                self._runs[-1] += size
+            else:
+                self._runs.append(size)
+                self._single.append(not field.layered)
 
     def pack(self, value: Any) -> Tensor:
         """The fields of ``value`` as the rows of a new tensor."""
@@ -108,5 +107,13 @@ class Layout:
 
     def unpack(self, packed: Tensor) -> Any:
         """The structure whose fields are views of ``packed``, ``(row, column)``."""
-        # one split, not a slice per field: its derivative is one concatenation, not a padded sum
-        return _build(self.kind, self.plan, iter(packed.split(self.sizes)))
+        return _build(self.kind, self.plan, self._parts(packed))
+
+    def _parts(self, packed: Tensor) -> Iterator[Tensor]:
+        """The fields in order: one split, whose derivative is one concatenation, and one call for all single rows
+        between two fields of layers."""
+        for rows, single in zip(packed.split(self._runs), self._single, strict=True):
+            if single:
+                yield from rows.unbind(0)
+            else:
+                yield rows

@@ -14,9 +14,13 @@ class BestWeights(Callback):
     its root-mean-square validation error over all cells.
 
     ``best_epoch`` (cell,) counts from 1; it is the number of the last epoch where nothing was validated.
+
+    With ``patience`` a cell whose error did not fall for so many epochs keeps what it has whatever follows, and the
+    training ends when that is so everywhere: every cell ends as if it had been trained alone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patience: int | None = None) -> None:
+        self.patience = patience
         self.lowest: Tensor | None = None
         self.weights: dict[str, Tensor] = {}
         self.best_epoch: Tensor | None = None
@@ -32,6 +36,10 @@ class BestWeights(Callback):
             self.best_epoch = torch.zeros_like(score, dtype=torch.long)
             self.weights = {name: weight.detach().clone() for name, weight in module.operator.named_parameters()}
         improved = score < self.lowest
+        if self.patience is not None:
+            waiting = trainer.current_epoch + 1 - self.best_epoch <= self.patience
+            improved = improved & waiting
+            trainer.should_stop = not bool(waiting.any())
         self.lowest = torch.where(improved, score, self.lowest)
         self.best_epoch = torch.where(improved, trainer.current_epoch + 1, self.best_epoch)
         for name, weight in module.operator.named_parameters():

@@ -15,7 +15,7 @@ from dalearn.operators.base import ObservationOperator
 
 
 class OperatorTraining(LightningModule):
-    """Minimises the squared error of ``operator`` in units of ``scale``.
+    """Minimises the squared error of ``operator``, and its penalty, in units of ``scale``.
 
     Args:
         operator: the operator, with its statistics already fitted.
@@ -63,7 +63,8 @@ class OperatorTraining(LightningModule):
         squared_error, count = self.squared_error(index)
         self._accumulate(squared_error.detach(), count)
         per_cell = squared_error / self.scale.square() / count.clamp(min=1)
-        return per_cell.sum()
+        penalty = self.operator.penalty()
+        return per_cell.sum() if penalty is None else (per_cell + penalty / self.scale.square()).sum()
 
     def validation_step(self, index: Tensor, _: int) -> None:
         self._accumulate(*self.squared_error(index))

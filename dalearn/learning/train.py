@@ -45,6 +45,7 @@ def train_operator(
     *,
     time: np.ndarray | None = None,
     validation: np.ndarray | Tensor | None = None,
+    patience: int | None = None,
 ) -> TrainingResult:
     """Train a copy of ``operator``; every cell gets the weights of its own best epoch.
 
@@ -55,6 +56,7 @@ def train_operator(
         settings: see ``TrainingSettings``.
         time: (sample,) datetime64, to set whole months aside for validation.
         validation: (sample,) bool, the samples set aside, instead of drawing them.
+        patience: a cell is done when so many epochs in a row have not improved it, and the training when all are.
 
     Range and normalisation come from the training samples only.  A cell does not depend on the others as long as
     the sample axis is the same.  Raises ``InputError`` for an operator without parameters, samples without any
@@ -78,13 +80,15 @@ def train_operator(
     samples = complete_samples(predictors, torch.where(operator.trained, target, torch.nan))
     scale = _error_scale(operator, training_target)
     module = OperatorTraining(operator, samples, scale, settings)
-    best = BestWeights()
+    best = BestWeights(patience)
     with quiet_lightning():
         _trainer(settings, [best, TrainingProgress()] if settings.progress else [best]).fit(
             module, datamodule=SampleOrder(validation, settings)
         )
     assert best.best_epoch is not None
     operator = operator.cpu()
+    set_aside = validation if bool(validation.any()) else ~validation
+    operator.fit_error(samples.predictors[set_aside], samples.target[set_aside], samples.valid[set_aside])
     return TrainingResult(
         operator=operator.requires_grad_(False),
         training_rmsd=torch.stack(module.training_rmsd).cpu(),

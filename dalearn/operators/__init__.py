@@ -8,6 +8,7 @@ from dalearn.operators.base import (
     register_operator,
 )
 from dalearn.operators.direct import LeafAreaIndexOperator, SurfaceSoilMoistureOperator
+from dalearn.operators.hierarchical_network import HierarchicalNetworkOperator
 from dalearn.operators.linear import LinearOperator
 from dalearn.operators.network import CellNetworkOperator
 from dalearn.operators.predictor_range import OUT_OF_RANGE_RULES, PredictorRange, RangeReport
@@ -19,6 +20,7 @@ __all__ = [
     "OUT_OF_RANGE_RULES",
     "BareSoilOperator",
     "CellNetworkOperator",
+    "HierarchicalNetworkOperator",
     "LeafAreaIndexOperator",
     "LinearOperator",
     "ObservationOperator",

@@ -46,6 +46,7 @@ class ObservationOperator(nn.Module):
         needs_training: a new operator is unusable until trained or loaded.
         independent_cells: every parameter has the cell axis first and no cell reads the parameters of another.
             This is what makes joint training equal to training cell by cell.
+        predicts_error: ``error_deviation`` is there once the operator is trained.
 
     ``trained`` (cell,) flags the cells whose observations may be assimilated.
     """
@@ -53,6 +54,7 @@ class ObservationOperator(nn.Module):
     name: ClassVar[str] = ""
     needs_training: ClassVar[bool] = False
     independent_cells: ClassVar[bool] = True
+    predicts_error: ClassVar[bool] = False
     predictors: tuple[str, ...] = ()
     quantity: str = ""
     units: str = ""
@@ -89,7 +91,7 @@ class ObservationOperator(nn.Module):
 
     @property
     def out_of_range(self) -> str:
-        """The rule outside the training range: ``clip``, ``refuse`` or ``drop``; may be assigned."""
+        """The rule outside the training range: ``clip``, ``extrapolate``, ``refuse`` or ``drop``; may be assigned."""
         return self.predictor_range.rule
 
     @out_of_range.setter
@@ -132,6 +134,28 @@ class ObservationOperator(nn.Module):
         """Take normalisation statistics; operators with physical parameters have none.
 
         Shapes as in ``fit_statistics``; ``enough`` (cell,) False where the cell will stay untrained.
+        """
+
+    def penalty(self) -> Tensor | None:
+        """(cell,) what a prior on the parameters adds to the mean squared error of a cell, in squared units of the
+        quantity; none by default.
+        """
+        return None
+
+    def error_deviation(self, predictors: Tensor) -> Tensor:
+        """Standard deviation (..., cell) of observation minus operator, in the units of the quantity.
+
+        ``predictors`` (..., cell, n) as in a call.  ``InputError`` from operators that do not predict their error.
+        """
+        raise InputError(
+            f"operator {self.name!r} does not predict its error: set observation_error.{self.quantity}.relative_to to "
+            "nothing and scale to a number"
+        )
+
+    def fit_error(self, predictors: Tensor, target: Tensor, valid: Tensor) -> None:
+        """Fit ``error_deviation`` on samples that training has set aside; nothing to do by default.
+
+        ``predictors`` (sample, cell, n) and ``target`` (sample, cell) without NaN, ``valid`` (sample, cell).
         """
 
     def initialise(self, seed: int, cell_identifiers: list[int] | None = None) -> None:

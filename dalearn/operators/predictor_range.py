@@ -1,10 +1,13 @@
 """The range of predictors an operator was trained on: know it, count when it is left, and handle it.
 
 A network extrapolates freely outside its training range and can be worse there than a straight line, so every
-operator carries the range per cell and predictor and one of three rules:
+operator carries the range per cell and predictor and one of four rules:
 
 ``clip``    predictors are moved to the nearest bound before the operator sees them.  The derivative with respect
-            to a predictor outside its range is then exactly zero: no increment is made on its account.
+            to a predictor outside its range is then exactly zero: no increment is made on its account, and a filter
+            cannot bring back a state that has left it, however large the departure.
+``extrapolate``  the operator goes on as its formula does, a network of ReLU neurons as straight lines; exits are
+            counted.  The published operator (Corchia et al. 2023) has no bounds.
 ``refuse``  ``check`` stops with an error naming cell, predictor, value and range.
 ``drop``    ``check`` marks the cell as unusable, so that its observation is rejected; the operator itself still
             returns the raw, extrapolated value.
@@ -20,7 +23,7 @@ from torch import Tensor, nn
 
 from dalearn.errors import InputError
 
-OUT_OF_RANGE_RULES = ("clip", "refuse", "drop")
+OUT_OF_RANGE_RULES = ("clip", "extrapolate", "refuse", "drop")
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,14 @@ class PredictorRange(nn.Module):
         self.predictor_minimum.copy_(torch.where(empty, -torch.inf, minimum))
         self.predictor_maximum.copy_(torch.where(empty, torch.inf, maximum))
 
+    def widen(self, predictors: Tensor) -> None:
+        """Take in the finite values of ``predictors`` (sample, cell, n) as well."""
+        seen = torch.isfinite(predictors)
+        minimum = torch.where(seen, predictors, torch.inf).amin(dim=0)
+        maximum = torch.where(seen, predictors, -torch.inf).amax(dim=0)
+        self.predictor_minimum.copy_(torch.minimum(self.predictor_minimum, minimum))
+        self.predictor_maximum.copy_(torch.maximum(self.predictor_maximum, maximum))
+
     def bound(self, predictors: Tensor) -> Tensor:
         """The predictors the operator may see: inside the range under ``clip``, untouched otherwise."""
         if self.rule != "clip":
@@ -121,7 +132,7 @@ class PredictorRange(nn.Module):
         lower, upper = float(self.predictor_minimum[cell, number]), float(self.predictor_maximum[cell, number])
         return (
             f"cell {cell}: predictor {self.predictors[number]} = {value:.6g} is outside the training range "
-            f"[{lower:.6g}, {upper:.6g}]: train on a wider period or set out_of_range to clip or drop"
+            f"[{lower:.6g}, {upper:.6g}]: train on a wider period or set out_of_range to clip, extrapolate or drop"
         )
 
     def report(self) -> RangeReport:

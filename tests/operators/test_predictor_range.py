@@ -1,4 +1,4 @@
-"""The training range: clip, refuse, drop; counting."""
+"""The training range: clip, extrapolate, refuse, drop; counting."""
 
 import math
 
@@ -11,7 +11,7 @@ from dalearn.operators import create_operator
 INSIDE, OUTSIDE = 3.0, 7.0
 
 
-@pytest.fixture(params=["clip", "refuse", "drop"])
+@pytest.fixture(params=["clip", "extrapolate", "refuse", "drop"])
 def operator(request):
     """LAI operator of two cells trained on 1..5 (cell 0) and 2..6 (cell 1)."""
     operator = create_operator("lai", cell_count=2, out_of_range=request.param)
@@ -47,7 +47,7 @@ def test_check_says_where_the_operator_may_be_used(operator):
             operator.check(cells(OUTSIDE, INSIDE))
         assert operator.check(cells(INSIDE, INSIDE)).tolist() == [True, True]
     else:
-        expected = [operator.out_of_range == "clip", True]
+        expected = [operator.out_of_range in ("clip", "extrapolate"), True]
         assert operator.check(cells(OUTSIDE, INSIDE)).tolist() == expected
 
 
@@ -62,7 +62,7 @@ def test_only_check_counts(operator):
     assert operator.report().summary().startswith("training range never checked")
 
 
-@pytest.mark.parametrize("rule", ["clip", "drop"])
+@pytest.mark.parametrize("rule", ["clip", "extrapolate", "drop"])
 def test_report_counts_per_cell_and_predictor(rule):
     operator = create_operator("network", cell_count=2, predictors=["WG2", "LAI"], out_of_range=rule)
     corners = torch.tensor([[[0.1, 1.0]] * 2, [[0.3, 5.0]] * 2], dtype=torch.float64)
@@ -91,7 +91,23 @@ def test_rule_can_be_changed_and_is_checked():
     operator = create_operator("lai", cell_count=1)
     operator.out_of_range = "drop"
     assert operator.options()["out_of_range"] == "drop"
-    with pytest.raises(InputError, match="choose one of clip, refuse, drop"):
+    with pytest.raises(InputError, match="choose one of clip, extrapolate, refuse, drop"):
         operator.out_of_range = "ignore"
-    with pytest.raises(InputError, match="choose one of clip, refuse, drop"):
+    with pytest.raises(InputError, match="choose one of clip, extrapolate, refuse, drop"):
         create_operator("lai", cell_count=1, out_of_range="ignore")
+
+
+def test_a_range_can_be_widened(fitted, draw):
+    operator = fitted(create_operator("network", cell_count=2))
+    bounds = operator.predictor_range
+    lower, upper = bounds.predictor_minimum.clone(), bounds.predictor_maximum.clone()
+    more = draw(operator, 3)
+    more[0, 0, 2], more[1, 1, 0], more[2] = upper[0, 2] + 1.0, lower[1, 0] - 0.05, torch.nan
+    more[1, 0] = torch.nan
+    bounds.widen(more)
+    assert bounds.predictor_maximum[0, 2] == upper[0, 2] + 1.0
+    assert bounds.predictor_minimum[1, 0] == lower[1, 0] - 0.05
+    assert bool((bounds.predictor_maximum >= upper).all())
+    assert bool((bounds.predictor_minimum <= lower).all())
+    bounds.widen(torch.full((1, 2, 3), torch.nan, dtype=torch.float64))
+    assert bounds.predictor_maximum[0, 2] == upper[0, 2] + 1.0, "missing values widen nothing"

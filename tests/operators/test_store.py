@@ -20,6 +20,7 @@ POSITIONS = {"latitude": np.array([43.0, 43.25, 43.5]), "longitude": np.array([0
     [
         ("network", {"hidden_layers": 2, "hidden_units": 5, "activation": "tanh"}),
         ("shared_network", {}),
+        ("hierarchical_network", {"hidden_units": [6, 5], "embedding": 2}),
         ("linear", {"predictors": ["WG2", "LAI"]}),
         ("water_cloud", {"incidence_angle": 30.0}),
         ("wg2", {}),
