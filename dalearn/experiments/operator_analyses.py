@@ -78,7 +78,7 @@ def _run(
     observed = match_windows(setup, experiment, starts + DAY, open_loop)
     setup.use_threads()
     begin = read_cycle(
-        state_path(run.directory, starts[0]), setup.grid.column_count, dtype=setup.dtype, device=setup.device
+        state_path(run.directory.path, starts[0]), setup.grid.column_count, dtype=setup.dtype, device=setup.device
     )
     operator = operator.to(device=setup.device, dtype=setup.dtype)
     operator.out_of_range = run.training.out_of_range
