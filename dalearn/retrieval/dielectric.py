@@ -32,7 +32,9 @@ def soil_dielectric(
     """
     low, high = TABLE
     if not low <= frequency <= high:
-        raise ValueError(f"the dielectric constant of soil is tabulated from {low:g} to {high:g} GHz, not {frequency:g}")
+        raise ValueError(
+            f"the dielectric constant of soil is tabulated from {low:g} to {high:g} GHz, not {frequency:g}"
+        )
     share = (frequency - low) / (high - low)
     parts = [
         (1.0 - share) * _polynomial(TABLE[low][part], moisture, sand, clay)

@@ -8,7 +8,8 @@ a Gaussian correlation of length L::
     I_n    = (2 kz)^n f exp(-s^2 kz^2) + kz^n F / 2
     W_n    = L^2 / (2 n) exp(-(kx L)^2 / n)
     f      = 2 R / cos theta
-    F      = 2 sin^2 theta (1 + R)^2 / cos theta [(1 - 1/eps) + (eps - sin^2 theta - eps cos^2 theta) / (eps cos theta)^2]
+    F      = 2 sin^2 theta (1 + R)^2 / cos theta
+             [(1 - 1/eps) + (eps - sin^2 theta - eps cos^2 theta) / (eps cos theta)^2]
 
 with the Fresnel reflection R of vertical polarisation.  Measured correlation lengths fail in it, so they are replaced
 by a calibrated one (Baghdadi et al. 2006 and later; ldas_sekf.md 7.2, item 2), cm, theta in radians::
@@ -59,7 +60,8 @@ def integral_equation_backscatter(
     height = (wave_number * cosine * rms_height).square()  # (kz s)^2
     total = torch.zeros_like(height)
     # with q = (kz s)^2 the terms are |2^n f exp(-q) + F / 2|^2 q^n exp(-2 q) / n!, a Poisson-like bump near n = 4 q
-    last = math.ceil(float(4.0 * height.max()) + 8.0 * math.sqrt(float(4.0 * height.max())) + 20.0)
+    bump = 4.0 * float(height.detach().max())
+    last = math.ceil(bump + 8.0 * math.sqrt(bump) + 20.0)
     for n in range(1, last + 1):
         # halved exponents go with the amplitude, so that 2^n neither overflows nor meets a vanished exp(-2 q)
         weight = torch.exp(0.5 * (n * torch.log(height) - math.lgamma(n + 1.0)) - height)

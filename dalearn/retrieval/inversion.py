@@ -6,7 +6,6 @@ doi:10.3390/rs9121292) each has one hidden layer of tangent sigmoids and a linea
 Marquardt; the limits are choices of this project.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -164,7 +163,7 @@ def train_inversion(database: Database, covers: DatabaseSettings, settings: Inve
 
 
 def _by_ndvi(error: Tensor, ndvi: Tensor) -> Tensor:
-    """(NDVI class,) root mean square of ``error`` (sample,); NDVI beyond the outer edges counts to the outer classes."""
+    """(NDVI class,) root mean square of ``error`` (sample,); the outer classes have no outer limits."""
     group = torch.bucketize(ndvi.contiguous(), torch.tensor(NDVI_EDGES[1:-1], dtype=torch.float64))
     return torch.stack([error[group == number].square().mean().sqrt() for number in range(len(NDVI_EDGES) - 1)])
 
@@ -173,11 +172,3 @@ def class_of(moisture: Tensor, coin: Tensor) -> Tensor:
     """The a-priori class of a true ``moisture`` (m3 m-3); where both fit, ``coin`` (bool) says wet."""
     wet = (moisture > DRY_LIMIT) | ((moisture > WET_LIMIT) & coin)
     return torch.where(wet, WET, DRY)
-
-
-def classes_of_names(names: Sequence[str]) -> Tensor:
-    """Numbers of the classes ``names``; ``InputError`` for an unknown one."""
-    unknown = [name for name in names if name not in CLASSES]
-    if unknown:
-        raise InputError(f"a-priori class {unknown[0]!r}: use {', '.join(CLASSES)}")
-    return torch.tensor([CLASSES.index(name) for name in names])
