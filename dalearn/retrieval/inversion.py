@@ -19,6 +19,8 @@ CLASSES = ("none", "dry", "wet")
 NONE, DRY, WET = range(3)
 DRY_LIMIT, WET_LIMIT = 0.25, 0.20  # m3 m-3
 NDVI_EDGES = (0.0, 0.25, 0.5, 0.75)
+MOISTURE_EDGES = (0.02, 0.1, 0.2, 0.3, 0.4)  # m3 m-3
+FEWEST_IN_CLASS = 30
 QUALITY = ("retrieved", "missing", "ndvi_out_of_range", "incidence_out_of_range", "sigma0_out_of_range")
 
 
@@ -34,8 +36,9 @@ class Inversion:
 
     ``predictors`` are among ``PREDICTORS``.  ``weights`` of each of ``CLASSES``; ``mean`` and ``std`` (predictor,)
     make z-scores of the predictors, ``minimum`` and ``maximum`` (predictor,) are their range in training;
-    ``target_mean``, ``target_std``, ``lower``, ``upper`` (class,) belong to the moisture; ``error`` (class, NDVI class)
-    is the root mean square error on plots set aside, with classes of NDVI between ``NDVI_EDGES``.
+    ``target_mean``, ``target_std``, ``lower``, ``upper`` (class,) belong to the moisture; ``error`` (class, NDVI class,
+    moisture class) is the root mean square error on plots set aside, with classes of the observed NDVI between
+    ``NDVI_EDGES`` and of the retrieved moisture between ``MOISTURE_EDGES``.
     """
 
     predictors: tuple[str, ...]
@@ -79,8 +82,8 @@ class Inversion:
             at = (known == number) & (code == 0)
             value = self.target_mean[number] + self.target_std[number] * weights(scores[at])
             moisture[at] = value.clamp(float(self.lower[number]), float(self.upper[number]))
-        ndvi = observed[..., self.predictors.index("NDVI")].nan_to_num(0.0).contiguous()
-        error = self.error[known, torch.bucketize(ndvi, torch.tensor(NDVI_EDGES[1:-1], dtype=torch.float64))]
+        ndvi = observed[..., self.predictors.index("NDVI")].nan_to_num(0.0)
+        error = self.error[known, _group(ndvi, NDVI_EDGES), _group(moisture.nan_to_num(0.0), MOISTURE_EDGES)]
         return moisture, torch.where(code == 0, error, torch.nan), code
 
 
@@ -149,8 +152,8 @@ def train_inversion(database: Database, covers: DatabaseSettings, settings: Inve
         ]  # fmt: skip
         best, _ = min(found, key=lambda result: min(error for _, error in result[1]))
         weights.append(best)
-        error = (centre + scale * best(scores[check])).clamp(low, high) - moisture[check]
-        errors.append(_by_ndvi(error, database.observed[check, PREDICTORS.index("NDVI")]))
+        estimate = (centre + scale * best(scores[check])).clamp(low, high)
+        errors.append(_error_table(estimate - moisture[check], observed[check, names.index("NDVI")], estimate))
         rows.append((float(centre), float(scale), low, high))
     minimum, maximum = observed[~aside].amin(dim=0), observed[~aside].amax(dim=0)
     for name, limits in (("NDVI", covers.ndvi), ("incidence_angle", covers.incidence_angle)):
@@ -162,10 +165,25 @@ def train_inversion(database: Database, covers: DatabaseSettings, settings: Inve
     )  # fmt: skip
 
 
-def _by_ndvi(error: Tensor, ndvi: Tensor) -> Tensor:
-    """(NDVI class,) root mean square of ``error`` (sample,); the outer classes have no outer limits."""
-    group = torch.bucketize(ndvi.contiguous(), torch.tensor(NDVI_EDGES[1:-1], dtype=torch.float64))
-    return torch.stack([error[group == number].square().mean().sqrt() for number in range(len(NDVI_EDGES) - 1)])
+def _group(values: Tensor, edges: tuple[float, ...]) -> Tensor:
+    """Number of the class of ``values`` between ``edges``; the outer classes have no outer limits."""
+    return torch.bucketize(values.contiguous(), torch.tensor(edges[1:-1], dtype=values.dtype))
+
+
+def _error_table(error: Tensor, ndvi: Tensor, estimate: Tensor) -> Tensor:
+    """(NDVI class, moisture class) root mean square of ``error`` (sample,), by the observed and estimated values.
+
+    A class with fewer than ``FEWEST_IN_CLASS`` samples takes that of its NDVI class, and this that of all samples.
+    """
+    rows, columns = len(NDVI_EDGES) - 1, len(MOISTURE_EDGES) - 1
+    row, column = _group(ndvi, NDVI_EDGES), _group(estimate, MOISTURE_EDGES)
+    squares = torch.zeros(rows * columns, dtype=error.dtype).index_add_(0, row * columns + column, error.square())
+    number = torch.bincount(row * columns + column, minlength=rows * columns)
+    squares, number = squares.reshape(rows, columns), number.reshape(rows, columns)
+    in_row = number.sum(dim=1)
+    of_row = torch.where(in_row >= FEWEST_IN_CLASS, squares.sum(dim=1) / in_row.clamp(min=1), error.square().mean())
+    table = torch.where(number >= FEWEST_IN_CLASS, squares / number.clamp(min=1), of_row.unsqueeze(1))
+    return table.sqrt()
 
 
 def class_of(moisture: Tensor, coin: Tensor) -> Tensor:

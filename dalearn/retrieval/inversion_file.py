@@ -17,10 +17,13 @@ import torch
 from dalearn import io
 from dalearn.errors import InputError
 from dalearn.retrieval.database import PREDICTORS
-from dalearn.retrieval.inversion import CLASSES, NDVI_EDGES, Inversion
+from dalearn.retrieval.inversion import CLASSES, MOISTURE_EDGES, NDVI_EDGES, Inversion
 from dalearn.retrieval.levenberg_marquardt import Weights
 
 FORMULA = "z = (x - predictor_mean) / predictor_std; moisture = target_mean + target_std (b2 + W2 . tanh(z W1 + b1))"
+
+EDGES = {"ndvi": NDVI_EDGES, "moisture": MOISTURE_EDGES}
+_EDGE_NAMES = tuple(f"{axis}_edge" for axis in EDGES)
 
 # variable -> axes, meaning
 LAYOUT = {
@@ -36,7 +39,7 @@ LAYOUT = {
     "target_std": (("class",), "standard deviation of the moisture in training, m3 m-3"),
     "lower": (("class",), "smallest moisture of the class, m3 m-3"),
     "upper": (("class",), "largest moisture of the class, m3 m-3"),
-    "error": (("class", "ndvi_class"), "root mean square error on plots set aside, m3 m-3"),
+    "error": (("class", "ndvi_class", "moisture_class"), "root mean square error on plots set aside, m3 m-3"),
 }
 _FIELDS = {"predictor_mean": "mean", "predictor_std": "std", "predictor_minimum": "minimum",
            "predictor_maximum": "maximum"}  # fmt: skip
@@ -61,11 +64,12 @@ def save_inversion(inversion: Inversion, path: Path | str, attributes: Mapping[s
     with io.writing(path, {**own, **given}) as dataset:
         for axis, length in zip(LAYOUT["W1"][0], values["W1"].shape, strict=True):
             dataset.createDimension(axis, length)
-        dataset.createDimension("ndvi_class", values["error"].shape[1])
-        dataset.createDimension("ndvi_edge", len(NDVI_EDGES))
+        for axis, edges in EDGES.items():
+            dataset.createDimension(f"{axis}_class", len(edges) - 1)
+            dataset.createDimension(f"{axis}_edge", len(edges))
+            io.create_variable(dataset, f"{axis}_edge", (f"{axis}_edge",), "f8")[:] = edges
         for name, axis, words in (("predictor", "predictor", inversion.predictors), ("class_name", "class", CLASSES)):
             dataset.createVariable(name, str, (axis,))[:] = np.array(words, dtype=object)
-        io.create_variable(dataset, "ndvi_edge", ("ndvi_edge",), "f8")[:] = NDVI_EDGES
         for name, (axes, meaning) in LAYOUT.items():
             io.create_variable(dataset, name, axes, "f8", attributes={"long_name": meaning})[...] = values[name].numpy()
 
@@ -76,15 +80,15 @@ def load_inversion(path: Path | str) -> Inversion:
     Raises ``InputError`` for a missing, damaged or foreign file, unknown predictors or classes.
     """
     with io.reading(path) as dataset:
-        lacking = [name for name in ("predictor", "class_name", "ndvi_edge", *LAYOUT) if name not in dataset.variables]
+        lacking = [name for name in ("predictor", "class_name", *_EDGE_NAMES, *LAYOUT) if name not in dataset.variables]
         if lacking:
             raise InputError(f"{path}: not an inversion ({lacking[0]} missing); make one with train/train_retrieval.py")
         predictors = tuple(str(name) for name in dataset["predictor"][:])
         classes = tuple(str(name) for name in dataset["class_name"][:])
-        edges = io.read_values(dataset, "ndvi_edge")
+        same = all(tuple(io.read_values(dataset, f"{axis}_edge")) == edges for axis, edges in EDGES.items())
         values = {name: torch.from_numpy(io.read_values(dataset, name)) for name in LAYOUT}
-    if not set(predictors) <= set(PREDICTORS) or classes != CLASSES or tuple(edges) != NDVI_EDGES:
-        raise InputError(f"{path}: predictor, class_name or ndvi_edge is not of this version; train it again")
+    if not set(predictors) <= set(PREDICTORS) or classes != CLASSES or not same:
+        raise InputError(f"{path}: predictor, class_name or the edges are not of this version; train it again")
     empty = [name for name, value in values.items() if not bool(torch.isfinite(value).all())]
     if empty:
         raise InputError(f"{path}: variable {empty[0]} holds NaN; train it again")

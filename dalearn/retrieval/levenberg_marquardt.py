@@ -1,7 +1,9 @@
 """Least squares training of a network with one hidden layer by Levenberg and Marquardt, as S2MP was trained.
 
-With the residuals r and their Jacobian J, the step solves (J'J + lambda diag(J'J)) p = -J'r; lambda falls by
-``DECREASE`` after a step that helps and grows by ``INCREASE`` after one that does not (Marquardt 1963).
+With the residuals r, their Jacobian J and the weights w, half of r'r + ``DECAY`` w'w falls: the step solves
+(M + lambda diag(M)) p = -(J'r + ``DECAY`` w) with M = J'J + ``DECAY``; lambda falls by ``DECREASE`` after a step that
+helps and grows by ``INCREASE`` after one that does not (Marquardt 1963).  Without the decay hidden units become steps,
+with weights of hundreds, at places that the noise chooses.
 """
 
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from torch import Tensor
 
 INCREASE, DECREASE = 4.0, 0.25
 LARGEST_DAMPING = 1.0e10
+DECAY = 1.0e-2  # of residuals in standard deviations of the target
 ROWS_AT_ONCE = 8192
 
 
@@ -63,25 +66,26 @@ def fit(
     """Train on ``scores`` (sample, predictor) and ``target`` (sample,); the best weights on ``checked`` are returned.
 
     ``checked`` are the same of other samples.  Ends after ``iterations`` steps, when ``patience`` steps in a row did
-    not improve the checked error, or when no step helps.  The history holds both mean squares after every step.
+    not improve the checked error, or when no step helps.  The history holds, after every step, the cost per sample and
+    the mean square of the checked error.
     """
     damping = 1.0e-2
-    squares, matrix, gradient = _normal_equations(weights, scores, target)
+    cost, matrix, gradient = _normal_equations(weights, scores, target)
     best, smallest, since = weights, _mean_square(weights, *checked), 0
-    history = [(squares / len(target), smallest)]
+    history = [(cost / len(target), smallest)]
     for _ in range(iterations):
         while damping < LARGEST_DAMPING:
             damped = matrix + torch.diag(damping * matrix.diagonal() + 1e-12 * matrix.diagonal().max())
             trial = weights.moved(-torch.linalg.solve(damped, gradient))
-            if _mean_square(trial, scores, target) * len(target) < squares:
+            if _cost(trial, scores, target) < cost:
                 break
             damping *= INCREASE
         else:
             break
         weights, damping = trial, max(damping * DECREASE, 1e-12)
-        squares, matrix, gradient = _normal_equations(weights, scores, target)
+        cost, matrix, gradient = _normal_equations(weights, scores, target)
         error = _mean_square(weights, *checked)
-        history.append((squares / len(target), error))
+        history.append((cost / len(target), error))
         since = 0 if error < smallest * (1.0 - 1e-5) else since + 1
         if error < smallest:
             best, smallest = weights, error
@@ -91,15 +95,20 @@ def fit(
 
 
 def _normal_equations(weights: Weights, scores: Tensor, target: Tensor) -> tuple[float, Tensor, Tensor]:
-    size = len(weights.flat())
-    matrix, gradient, squares = scores.new_zeros(size, size), scores.new_zeros(size), 0.0
+    """The cost, the matrix M and the gradient."""
+    flat = weights.flat()
+    matrix, gradient, squares = torch.eye(len(flat), dtype=flat.dtype) * DECAY, DECAY * flat, 0.0
     for some, wanted in zip(scores.split(ROWS_AT_ONCE), target.split(ROWS_AT_ONCE), strict=True):
         output, derivatives = jacobian(weights, some)
         residual = output - wanted
         matrix += derivatives.T @ derivatives
         gradient += derivatives.T @ residual
         squares += float(residual.square().sum())
-    return squares, matrix, gradient
+    return squares + DECAY * float(flat.square().sum()), matrix, gradient
+
+
+def _cost(weights: Weights, scores: Tensor, target: Tensor) -> float:
+    return _mean_square(weights, scores, target) * len(target) + DECAY * float(weights.flat().square().sum())
 
 
 def _mean_square(weights: Weights, scores: Tensor, target: Tensor) -> float:

@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from dalearn.retrieval.database import Database
-from dalearn.retrieval.inversion import DRY, NDVI_EDGES, WET, Inversion, class_of
+from dalearn.retrieval.inversion import DRY, MOISTURE_EDGES, NDVI_EDGES, WET, Inversion, class_of
 
-MOISTURE_EDGES = (0.02, 0.10, 0.20, 0.30, 0.40)  # m3 m-3
 A_PRIORI = {"none": None, "true class": 0.0, "true class but for 20 %": 0.2}
 
 Row = dict[str, float | int | str]
