@@ -16,7 +16,6 @@ import torch
 from dalearn.errors import InputError
 from dalearn.io import create_time, create_variable, reading, seconds, writing
 from dalearn.observations.packed import decoded, find, need
-from dalearn.observations.raster import PIXELS_AT_ONCE
 from dalearn.observations.raster_grid import RasterGrid, read_grid
 from dalearn.observations.raster_series import times_of
 from dalearn.retrieval.aggregate import block_numbers, plot_means
@@ -24,6 +23,7 @@ from dalearn.retrieval.inversion import CLASSES, QUALITY, Inversion
 
 NAMES = {"incidence_angle": ("incidence_angle", "incidence", "theta")}
 CLASS_LAYER = "a_priori_class"
+PIXELS_AT_ONCE = 250_000  # some 150 MB in the hidden layer
 HIGHEST_MEDIAN = 0.0  # dB; above, values are linear or not backscatter
 
 

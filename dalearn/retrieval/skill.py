@@ -9,6 +9,7 @@ from torch import Tensor
 from dalearn.retrieval.database import Database
 from dalearn.retrieval.inversion import DRY, MOISTURE_EDGES, NDVI_EDGES, WET, Inversion, class_of
 
+PLOTS_OF_CELL = 60
 A_PRIORI = {"none": None, "true class": 0.0, "true class but for 20 %": 0.2}
 
 Row = dict[str, float | int | str]
@@ -17,7 +18,9 @@ Row = dict[str, float | int | str]
 def skill_table(inversion: Inversion, database: Database, seed: int = 7) -> list[Row]:
     """Rows of scores in m3 m-3, for every kind of knowledge of ``A_PRIORI`` and classes of the true NDVI and moisture.
 
-    The a-priori class is that of the true moisture; a share of the plots is told the other one, at random.
+    The last row of each is of means over ``PLOTS_OF_CELL`` plots of nearly the same moisture: what is left when the
+    errors of the plots of a cell are independent.  The a-priori class is that of the true moisture; a share of the
+    plots is told the other one, at random.
     """
     generator = torch.Generator().manual_seed(seed)
     coin, wrong = torch.rand(2, len(database), generator=generator)
@@ -33,6 +36,12 @@ def skill_table(inversion: Inversion, database: Database, seed: int = 7) -> list
             head: Row = {"inputs": " ".join(inversion.predictors), "a_priori": name, "plots": label}
             rejected = float((inside & (code != 0)).sum() / inside.sum())
             rows.append({**head, **scores(moisture[use], database.moisture[use], error[use]), "rejected": rejected})
+        use = torch.nonzero(code == 0).squeeze(1)
+        use = use[torch.argsort(database.moisture[use])][: len(use) // PLOTS_OF_CELL * PLOTS_OF_CELL]
+        cells = (values[use].reshape(-1, PLOTS_OF_CELL) for values in (moisture, database.moisture, error.square()))
+        mean, truth, squared = (values.mean(dim=1) for values in cells)
+        head = {"inputs": " ".join(inversion.predictors), "a_priori": name, "plots": f"means of {PLOTS_OF_CELL}"}
+        rows.append({**head, **scores(mean, truth, squared.sqrt()), "rejected": float((code != 0).double().mean())})
     return rows
 
 

@@ -196,3 +196,12 @@ def test_shipped_checkpoint_keeps_the_published_accuracy(repository):
     assert found["plots"] == "all"
     assert found["RMSE"] < 0.050
     assert abs(found["bias"]) < 0.003
+
+
+def test_means_of_cells_are_better_than_plots(inversion):
+    """Averaging removes independent errors, and leaves what regression to the mean does to a dry or wet cell."""
+    rows = skill_table(inversion, make_database(DatabaseSettings(samples=6000, seed=79)))
+    found = {row["plots"]: row for row in rows if row["a_priori"] == "none"}
+    assert found["means of 60"]["N"] == found["all"]["N"] // 60
+    assert 0.01 < found["means of 60"]["RMSE"] < 0.7 * found["all"]["RMSE"]
+    assert found["means of 60"]["R"] > found["all"]["R"]

@@ -94,6 +94,17 @@ def test_scene_to_observation_file(inversion, tmp_path):
     assert (read.error < 0.08).all()
 
 
+def test_bands_of_rows_do_not_show(inversion, tmp_path, monkeypatch):
+    write_scene(tmp_path / "scene.nc", per_pixel=3)
+    whole = retrieve_raster(inversion, tmp_path / "scene.nc", tmp_path / "whole.nc", block=3)
+    monkeypatch.setattr("dalearn.retrieval.raster_file.PIXELS_AT_ONCE", 7 * 3 * COUNT)
+    parts = retrieve_raster(inversion, tmp_path / "scene.nc", tmp_path / "parts.nc", block=3)
+    assert parts == whole
+    with netCDF4.Dataset(tmp_path / "whole.nc") as one, netCDF4.Dataset(tmp_path / "parts.nc") as many:
+        for name in ("SSM", "SSM_error", "quality"):
+            np.testing.assert_array_equal(np.ma.filled(one[name][:], -1), np.ma.filled(many[name][:], -1))
+
+
 def test_a_priori_from_the_file(inversion, tmp_path):
     known = np.zeros((2, COUNT, COUNT))
     known[1, :, COUNT // 2 :] = 2.0
