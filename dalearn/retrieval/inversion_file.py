@@ -20,7 +20,10 @@ from dalearn.retrieval.database import PREDICTORS
 from dalearn.retrieval.inversion import CLASSES, MOISTURE_EDGES, NDVI_EDGES, Inversion
 from dalearn.retrieval.levenberg_marquardt import Weights
 
-FORMULA = "z = (x - predictor_mean) / predictor_std; moisture = target_mean + target_std (b2 + W2 . tanh(z W1 + b1))"
+FORMULA = (
+    "z = (x - predictor_mean) / predictor_std; moisture = target_mean + target_std (b2 + W2 . tanh(z W1 + b1)), "
+    "kept within lower to upper"
+)
 
 EDGES = {"ndvi": NDVI_EDGES, "moisture": MOISTURE_EDGES}
 _EDGE_NAMES = tuple(f"{axis}_edge" for axis in EDGES)
