@@ -15,7 +15,7 @@ LEVELS = (
     {"__init__", "constants", "errors", "tree", "variables", "units", "grid", "regular_grid", "files", "io"},
     {"kernels"},
     {"land", "operators", "assimilation"},
-    {"learning", "evaluation", "forcing", "observations", "surface_maps"},
+    {"learning", "evaluation", "forcing", "observations", "surface_maps", "retrieval"},
     {"twin"},
     {"experiments"},
     {"cli", "config", "__main__"},

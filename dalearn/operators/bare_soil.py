@@ -33,6 +33,20 @@ COEFFICIENTS = {
 }
 
 
+def bare_soil_backscatter(
+    moisture: Tensor, incidence_angle: Tensor, rms_height: Tensor, polarisation: str, frequency: float = 5.405
+) -> Tensor:
+    """sigma0 in dB of ``moisture`` (m3 m-3), ``incidence_angle`` (degrees) and ``rms_height`` (cm), which broadcast.
+
+    ``polarisation`` is one of ``COEFFICIENTS``; ``frequency`` in GHz.
+    """
+    angle, c = torch.deg2rad(incidence_angle), COEFFICIENTS[polarisation]
+    wave_number = 2.0 * math.pi * frequency / LIGHT_SPEED  # rad cm-1
+    level = 10.0 * (c.level + c.angle * torch.log10(torch.cos(angle)))
+    roughness = 10.0 * c.roughness * torch.sin(angle) * torch.log10(wave_number * rms_height)
+    return level + 10.0 * c.moisture / torch.tan(angle) * (100.0 * moisture) + roughness
+
+
 @register_operator("bare_soil")
 class BareSoilOperator(ObservationOperator):
     """Backscatter of bare soil, with the rms height of each cell, trainable within ``ROUGHNESS_RANGE``.
@@ -80,12 +94,8 @@ class BareSoilOperator(ObservationOperator):
         return lower + (upper - lower) * torch.sigmoid(self.rms_height_logit)
 
     def forward(self, predictors: Tensor) -> Tensor:
-        moisture = 100.0 * predictors[..., 0]
-        angle, c = math.radians(self.incidence_angle), COEFFICIENTS[self.polarisation]
-        wave_number = 2.0 * math.pi * self.frequency / LIGHT_SPEED  # rad cm-1
-        level = 10.0 * (c.level + c.angle * math.log10(math.cos(angle)))
-        roughness = 10.0 * c.roughness * math.sin(angle) * torch.log10(wave_number * self.rms_height)
-        return level + 10.0 * c.moisture / math.tan(angle) * moisture + roughness
+        angle = torch.tensor(self.incidence_angle, dtype=predictors.dtype, device=predictors.device)
+        return bare_soil_backscatter(predictors[..., 0], angle, self.rms_height, self.polarisation, self.frequency)
 
     def options(self) -> dict[str, Any]:
         own = {"incidence_angle": self.incidence_angle, "frequency": self.frequency, "polarisation": self.polarisation}

@@ -21,6 +21,17 @@ from dalearn.operators.base import ObservationOperator, register_operator
 BOUNDS = {"A": (0.0, 0.4), "B": (0.0, 0.4), "C": (-35.0, -10.0), "D": (15.0, 80.0)}
 
 
+def water_cloud(
+    soil: Tensor, vegetation: Tensor, A: float | Tensor, B: float | Tensor, cosine: float | Tensor
+) -> Tensor:
+    """Linear power of a layer of ``vegetation`` (LAI or NDVI) over soil of linear power ``soil``, eq. 14.
+
+    ``A`` and ``B`` are per unit of ``vegetation``, ``cosine`` that of the incidence angle; all broadcast.
+    """
+    transmissivity = torch.exp(-2.0 * B * vegetation / cosine)
+    return A * vegetation * cosine * (1.0 - transmissivity) + transmissivity * soil
+
+
 @register_operator("water_cloud")
 class WaterCloudOperator(ObservationOperator):
     """Water cloud model with parameters A, B, C, D per cell, trainable within their search ranges.
@@ -72,10 +83,9 @@ class WaterCloudOperator(ObservationOperator):
     def forward(self, predictors: Tensor) -> Tensor:
         soil_moisture, leaf_area_index = predictors.unbind(-1)
         cosine = math.cos(math.radians(self.incidence_angle))
-        transmissivity = torch.exp(-2.0 * self.parameter("B") * leaf_area_index / cosine)
-        vegetation = self.parameter("A") * leaf_area_index * cosine * (1.0 - transmissivity)
         soil = torch.pow(10.0, (self.parameter("C") + self.parameter("D") * soil_moisture) / 10.0)
-        return 10.0 * torch.log10(vegetation + transmissivity * soil)
+        A, B = self.parameter("A"), self.parameter("B")
+        return 10.0 * torch.log10(water_cloud(soil, leaf_area_index, A, B, cosine))
 
     def options(self) -> dict[str, Any]:
         return {**super().options(), "incidence_angle": self.incidence_angle}
