@@ -7,7 +7,8 @@ from torch import Tensor
 
 FINE_RAIN = 0.01  # kg m-2 caught in a step; less does not make leaves drip
 PREDICTION_STEP = 300.0  # s
-NO_WATER = 1e-12  # kg m-2; the sign of a smaller amount is rounding
+STEEP_SHARE = 1e-6  # of the capacity
+NO_WATER = 1e-12  # kg m-2; a smaller amount is rounding
 
 
 class Interception(NamedTuple):
@@ -27,13 +28,20 @@ def wet_fraction(
     intercepted_water: Tensor, capacity: Tensor, leaf_area_index: Tensor, roughness_length: Tensor
 ) -> Tensor:
     """Fraction of the foliage that is wet: the 2/3 power for low vegetation, a rational form for high
-    vegetation, weighted by the roughness length (0.5 m low, 1 m high)."""
+    vegetation, weighted by the roughness length (0.5 m low, 1 m high).
+
+    The power has no bounded slope at 0, where a canopy that dries leaves water of rounding size.  Below a share of
+    ``STEEP_SHARE`` the value is that of the power, its derivative that of the chord from 0 to there.
+    """
     holds = capacity > 0.0
     safe_capacity = torch.where(holds, capacity, torch.ones_like(capacity))
     water = torch.minimum(intercepted_water, capacity)
     share = water / safe_capacity
-    wet = share > 0.0
-    low = torch.where(wet, torch.exp(torch.log(torch.where(wet, share, torch.ones_like(share))) * (2.0 / 3.0)), 0.0)
+    wet, steep = share > 0.0, share < STEEP_SHARE
+    base = torch.where(steep, share.detach(), share)
+    power = torch.exp(torch.log(torch.where(wet, base, torch.ones_like(base))) * (2.0 / 3.0))
+    chord = share * STEEP_SHARE ** (-1.0 / 3.0)
+    low = torch.where(wet, power + torch.where(steep, chord - chord.detach(), 0.0), 0.0)
     c = 1.0 + 2.0 * leaf_area_index
     high = share / ((1.0 - c) * share + c)
     weight = torch.clamp(2.0 * roughness_length - 1.0, min=0.0, max=1.0)
@@ -100,6 +108,7 @@ def update_interception(
         deficit = deficit + torch.clamp(filled, max=0.0) / time_step
         filled = torch.clamp(filled, min=0.0)
     drip = drip + torch.clamp(filled - capacity, min=0.0) / time_step
-    water = torch.minimum(filled, capacity)
+    # what rounding leaves on a canopy that dries has no meaning, but its derivative would grow from step to step
+    water = torch.where(filled > NO_WATER, torch.minimum(filled, capacity), 0.0)
     dripping = drip + deficit
     return Interception(water, (1.0 - vegetation_fraction) * rainfall + dripping, dripping)

@@ -96,3 +96,31 @@ def test_drip_of_uneven_rain(step: float, mu: float) -> None:
         assert result.water[i].item() == pytest.approx(water, rel=1e-9, abs=1e-15)
     stored = (result.water.numpy() - before) / step
     np.testing.assert_allclose(stored + result.throughfall.numpy() + evaporation, rain, rtol=0.0, atol=1e-17)
+
+
+def test_slope_of_a_nearly_dry_canopy_is_bounded():
+    """Water of rounding size has the wet fraction of the power law, but not its slope of a million."""
+    capacity, leaves, roughness = (torch.full((5,), value, dtype=torch.float64) for value in (0.4, 2.0, 0.1))
+    water = torch.tensor([0.0, 4e-20, 1e-10, 4e-6, 0.1], dtype=torch.float64, requires_grad=True)
+    fraction = wet_fraction(water, capacity, leaves, roughness)
+    torch.testing.assert_close(fraction, (water / 0.4) ** (2.0 / 3.0), rtol=1e-12, atol=0.0)
+    (slope,) = torch.autograd.grad(fraction.sum(), water)
+    share = water.detach() / 0.4
+    expected = torch.where(share < 1e-6, 100.0, (2.0 / 3.0) * share ** (-1.0 / 3.0)) / 0.4
+    expected[0] = 0.0
+    torch.testing.assert_close(slope, expected, rtol=1e-12, atol=0.0)
+
+
+def test_rounding_leaves_no_water_and_no_derivative():
+    """A canopy that dries exactly: W - dt E is 0 but for rounding."""
+    water = torch.tensor([0.3, 0.3, 0.0], dtype=torch.float64, requires_grad=True)
+    evaporation = torch.tensor([0.3 / 1800.0 * (1.0 - 1e-15), 0.2 / 1800.0, 0.0], dtype=torch.float64)
+    left = update_interception(
+        intercepted_water=water, capacity=torch.full_like(water, 0.4).detach(),
+        vegetation_fraction=torch.full_like(water, 0.9).detach(), rainfall=torch.zeros(3, dtype=torch.float64),
+        interception_evaporation=evaporation, time_step=1800.0,
+    ).water  # fmt: skip
+    assert left[0] == 0.0
+    assert left[1].item() == pytest.approx(0.1)
+    (slope,) = torch.autograd.grad(left.sum(), water)
+    assert slope.tolist() == [0.0, 1.0, 0.0]
