@@ -1,5 +1,6 @@
 """Whole steps of the snow pack: golden steps of SURFEX, closure, gradients, batching (isba_physics.md 7)."""
 
+import dataclasses
 import functools
 import json
 from pathlib import Path
@@ -393,12 +394,33 @@ def test_other_numbers_of_layers_are_refused() -> None:
 def test_the_step_compiles_for_any_number_of_columns() -> None:
     step = functools.partial(snow_step, time_step=1800.0)
     block = CompiledBlock(step, outputs=2)
+
+    def rows(result: tuple[Any, Any]) -> torch.Tensor:
+        pack, fluxes = result
+        return torch.cat([torch.atleast_2d(values) for _, values in named_tensors(pack)] + [torch.stack(tuple(fluxes))])
+
     for columns in (30, 7):
         inputs = sweep(columns, 3)
-        pack, fluxes = map(unpacked, block(*inputs))
-        expected_pack, expected_fluxes = step(*inputs)
-        for (field, a), (_, b) in zip(named_tensors(pack), named_tensors(expected_pack), strict=True):
-            torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9, msg=lambda text, f=field: f"{f}: {text}")
-        torch.testing.assert_close(
-            torch.stack(tuple(fluxes)), torch.stack(tuple(expected_fluxes)), rtol=1e-9, atol=1e-7
-        )
+        expected, found = rows(step(*inputs)), rows(tuple(map(unpacked, block(*inputs))))
+        tolerance = 1e-9 * expected.abs() + 1e-7
+        # a pack of a millimetre may stand at a threshold, where rounding decides: compare the others
+        steady = torch.ones(columns, dtype=torch.bool)
+        for seed in range(10):
+            moved = rows(step(*(rounded(structure, seed) for structure in inputs)))
+            steady &= ((moved - expected).abs() <= tolerance).all(dim=0)
+        assert steady.sum() >= 0.9 * columns
+        assert ((found - expected).abs() <= tolerance)[:, steady].all()
+
+
+def rounded(structure: Any, seed: int) -> Any:
+    """The structure with errors of rounding size."""
+    random = torch.Generator().manual_seed(seed)
+
+    def moved(value: Any) -> Any:
+        if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+            return value
+        return value * (1.0 + 1e-15 * torch.randn(value.shape, generator=random, dtype=value.dtype))
+
+    if isinstance(structure, tuple):
+        return type(structure)(*map(moved, structure))
+    return dataclasses.replace(structure, **{name: moved(value) for name, value in named_tensors(structure)})
