@@ -16,6 +16,7 @@ from torch import Tensor, fx
 from torch._decomp import core_aten_decompositions
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from dalearn.kernels.elementwise import ELEMENTWISE, as_number, power
 from dalearn.kernels.expressions import Expressions, Value
 
 
@@ -95,7 +96,7 @@ class _Interpreter:
     @classmethod
     def knows(cls, operation: Any) -> bool:
         name = _plain_name(operation)
-        return name in _ELEMENTWISE or hasattr(cls, f"do_{name}")
+        return name in ELEMENTWISE or hasattr(cls, f"do_{name}")
 
     def run(self, node: fx.Node, arguments: Any, keywords: Any) -> Any:
         if node.target.__module__ == "_operator":  # type: ignore[union-attr]
@@ -105,7 +106,7 @@ class _Interpreter:
             raise NotColumnwise(f"{name} changes a tensor that is used again")
         if method := getattr(self, f"do_{name}", None):
             result = method(*arguments, **keywords)
-        elif operation := _ELEMENTWISE.get(name):
+        elif operation := ELEMENTWISE.get(name):
             result = self.elementwise(operation, *arguments)
         else:
             raise NotColumnwise(f"operation {name} is not known to kernels")
@@ -300,7 +301,7 @@ class _Interpreter:
 
     def do_mean(self, part: Rows, axes: Sequence[int], keep: bool = False, **_: Any) -> Rows:
         count = math.prod(part.values.shape[self._axis(part, axis)] for axis in axes)
-        return self.elementwise(_ELEMENTWISE["mul"], self._reduced("add", part, axes, keep), 1.0 / count)
+        return self.elementwise(ELEMENTWISE["mul"], self._reduced("add", part, axes, keep), 1.0 / count)
 
     def do_amax(self, part: Rows, axes: Sequence[int], keep: bool = False) -> Rows:
         return self._reduced("maximum", part, axes, keep)
@@ -318,7 +319,7 @@ class _Interpreter:
         axis = self._axis(part, axis)
         rows = self.do_unbind(part, axis)
         for index in range(1, len(rows)):
-            rows[index] = self.elementwise(_ELEMENTWISE[operation], rows[index - 1], rows[index])
+            rows[index] = self.elementwise(ELEMENTWISE[operation], rows[index - 1], rows[index])
         return self.do_stack(rows, axis)
 
     def do_cumsum(self, part: Rows, axis: int, **_: Any) -> Rows:
@@ -332,141 +333,27 @@ class _Interpreter:
     def do_clamp(self, part: Rows, lower: Any = None, upper: Any = None, min: Any = None, max: Any = None) -> Rows:
         lower, upper = min if lower is None else lower, max if upper is None else upper
         if lower is not None:
-            part = self.elementwise(_ELEMENTWISE["maximum"], part, lower)
-        return part if upper is None else self.elementwise(_ELEMENTWISE["minimum"], part, upper)
+            part = self.elementwise(ELEMENTWISE["maximum"], part, lower)
+        return part if upper is None else self.elementwise(ELEMENTWISE["minimum"], part, upper)
 
     def do_masked_fill(self, part: Rows, mask: Rows, number: Any) -> Rows:
-        return self.elementwise(_ELEMENTWISE["where"], mask, number, part)
+        return self.elementwise(ELEMENTWISE["where"], mask, number, part)
 
     def do_add(self, one: Any, other: Any, alpha: float = 1) -> Rows:
-        other = other if alpha == 1 else self.elementwise(_ELEMENTWISE["mul"], other, alpha)
-        return self.elementwise(lambda e, a, b: e.apply("add", _number(e, a), _number(e, b)), one, other)
+        other = other if alpha == 1 else self.elementwise(ELEMENTWISE["mul"], other, alpha)
+        return self.elementwise(lambda e, a, b: e.apply("add", as_number(e, a), as_number(e, b)), one, other)
 
     def do_sub(self, one: Any, other: Any, alpha: float = 1) -> Rows:
-        other = other if alpha == 1 else self.elementwise(_ELEMENTWISE["mul"], other, alpha)
-        return self.elementwise(lambda e, a, b: e.apply("subtract", _number(e, a), _number(e, b)), one, other)
+        other = other if alpha == 1 else self.elementwise(ELEMENTWISE["mul"], other, alpha)
+        return self.elementwise(lambda e, a, b: e.apply("subtract", as_number(e, a), as_number(e, b)), one, other)
 
     def do_rsub(self, one: Any, other: Any, alpha: float = 1) -> Rows:
         return self.do_sub(other, one, alpha)
 
     def do_pow(self, base: Any, exponent: Any) -> Rows:
-        return self.elementwise(_power, base, exponent)
+        return self.elementwise(power, base, exponent)
 
 
 def _plain_name(operation: Any) -> str:
     """The name of an operation, the same for one that works in place."""
     return str(operation._schema.name).removeprefix("aten::").rstrip("_")
-
-
-def _number(e: Expressions, value: Value) -> Value:
-    return e.apply("choose", value, e.constant(1.0), e.constant(0.0)) if e.is_truth(value) else value
-
-
-def _applied(name: str, swapped: bool = False) -> Callable[..., Value]:
-    def operation(e: Expressions, *values: Value) -> Value:
-        return e.apply(name, *(reversed(values) if swapped else values))
-
-    return operation
-
-
-def _arithmetic(name: str) -> Callable[..., Value]:
-    def operation(e: Expressions, *values: Value) -> Value:
-        return e.apply(name, *(_number(e, value) for value in values))
-
-    return operation
-
-
-def _power(e: Expressions, base: Value, exponent: Value) -> Value:
-    """Whole powers by multiplication, others as the exponential of a logarithm (of a base that is not negative)."""
-    number = e.all[exponent].number if e.all[exponent].name == "constant" else None
-    if number == 0.5:
-        return e.apply("square_root", base)
-    if isinstance(number, float) and number == int(number) and abs(number) <= 16:
-        if number < 0:
-            return e.apply("divide", e.constant(1.0), _power(e, base, e.constant(-number)))
-        result, square, left = e.constant(1.0), base, int(number)
-        while left:
-            result = e.apply("multiply", result, square) if left & 1 else result
-            left //= 2
-            square = e.apply("multiply", square, square) if left else square
-        return result
-    power = e.apply("exponential", e.apply("multiply", exponent, e.apply("logarithm", base)))
-    if number is not None:
-        return power
-    return e.apply("choose", e.apply("equal", exponent, e.constant(0.0)), e.constant(1.0), power)
-
-
-def _compose(outer: str, inner: Callable[..., Value]) -> Callable[..., Value]:
-    return lambda e, *values: e.apply(outer, inner(e, *values))
-
-
-def _scaled_before(name: str, factor: float) -> Callable[..., Value]:
-    return lambda e, x: e.apply(name, e.apply("multiply", x, e.constant(factor)))
-
-
-def _scaled_after(name: str, factor: float) -> Callable[..., Value]:
-    return lambda e, x: e.apply("multiply", e.apply(name, x), e.constant(factor))
-
-
-def _tangent(e: Expressions, x: Value) -> Value:
-    """The hyperbolic tangent, accurate at both ends: expm1(2 x) / (expm1(2 x) + 2), of -|x|."""
-    size = e.apply("absolute", x)
-    grown = e.apply("exponential_minus_one", e.apply("multiply", size, e.constant(-2.0)))
-    result = e.apply("divide", e.apply("negative", grown), e.apply("add", grown, e.constant(2.0)))
-    return e.apply("choose", e.apply("less", x, e.constant(0.0)), e.apply("negative", result), result)
-
-
-def _sigmoid(e: Expressions, x: Value) -> Value:
-    one = e.constant(1.0)
-    return e.apply("divide", one, e.apply("add", one, e.apply("exponential", e.apply("negative", x))))
-
-
-def _sign(e: Expressions, x: Value) -> Value:
-    zero, one = e.constant(0.0), e.constant(1.0)
-    below = e.apply("choose", e.apply("less", x, zero), e.constant(-1.0), zero)
-    return e.apply("choose", e.apply("less", zero, x), one, below)
-
-
-_LESS, _LESS_EQUAL, _EQUAL = _arithmetic("less"), _arithmetic("less_equal"), _arithmetic("equal")
-_ELEMENTWISE: dict[str, Callable[..., Value]] = {
-    "add": _arithmetic("add"),
-    "mul": _arithmetic("multiply"),
-    "div": _arithmetic("divide"),
-    "neg": _arithmetic("negative"),
-    "abs": _applied("absolute"),
-    "sqrt": _applied("square_root"),
-    "rsqrt": lambda e, x: e.apply("divide", e.constant(1.0), e.apply("square_root", x)),
-    "reciprocal": lambda e, x: e.apply("divide", e.constant(1.0), x),
-    "square": lambda e, x: e.apply("multiply", x, x),
-    "exp": _applied("exponential"),
-    "exp2": _scaled_before("exponential", math.log(2.0)),
-    "expm1": _applied("exponential_minus_one"),
-    "log": _applied("logarithm"),
-    "log2": _scaled_after("logarithm", 1.0 / math.log(2.0)),
-    "log10": _scaled_after("logarithm", 1.0 / math.log(10.0)),
-    "sin": _applied("sine"),
-    "cos": _applied("cosine"),
-    "acos": _applied("arccosine"),
-    "atan": _applied("arctangent"),
-    "deg2rad": lambda e, x: e.apply("multiply", x, e.constant(math.pi / 180.0)),
-    "tanh": _tangent,
-    "sigmoid": _sigmoid,
-    "sign": _sign,
-    "sgn": _sign,
-    "minimum": _applied("minimum"),
-    "maximum": _applied("maximum"),
-    "lt": _LESS,
-    "le": _LESS_EQUAL,
-    "gt": lambda e, a, b: _LESS(e, b, a),
-    "ge": lambda e, a, b: _LESS_EQUAL(e, b, a),
-    "eq": _EQUAL,
-    "ne": _compose("opposite", _EQUAL),
-    "isnan": lambda e, x: e.apply("opposite", e.apply("equal", x, x)),
-    "bitwise_and": _applied("both"),
-    "bitwise_or": _applied("either"),
-    "bitwise_not": _applied("opposite"),
-    "logical_and": _applied("both"),
-    "logical_or": _applied("either"),
-    "logical_not": _applied("opposite"),
-    "where": lambda e, c, a, b: e.apply("choose", c, a, b),
-}
