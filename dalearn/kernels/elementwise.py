@@ -10,11 +10,8 @@ def as_number(e: Expressions, value: Value) -> Value:
     return e.apply("choose", value, e.constant(1.0), e.constant(0.0)) if e.is_truth(value) else value
 
 
-def _applied(name: str, swapped: bool = False) -> Callable[..., Value]:
-    def operation(e: Expressions, *values: Value) -> Value:
-        return e.apply(name, *(reversed(values) if swapped else values))
-
-    return operation
+def _applied(name: str) -> Callable[..., Value]:
+    return lambda e, *values: e.apply(name, *values)
 
 
 def _arithmetic(name: str) -> Callable[..., Value]:

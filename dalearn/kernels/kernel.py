@@ -24,7 +24,7 @@ class Kernel:
     Args:
         library: the machine code.
         dtype: of all tensors.
-        output_rows: number of rows of each output.
+        input_rows, output_rows: number of rows of each.
     """
 
     def __init__(self, library: ctypes.CDLL, dtype: torch.dtype, input_rows: Sequence[int], output_rows: Sequence[int]):
@@ -39,24 +39,22 @@ class Kernel:
         self.address = ctypes.cast(self._run, ctypes.c_void_p).value
         self._inputs = ctypes.c_void_p * len(self.input_rows)
         self._outputs = ctypes.c_void_p * len(self.output_rows)
-        self._strides = ctypes.c_int64 * max(len(self.input_rows), len(self.output_rows))
+        self._tensors = max(len(self.input_rows), len(self.output_rows))
 
     def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         columns = tensors[0].shape[1]
         if columns < self.width:
             # a vector must be full
-            copies = -(-self.width // max(columns, 1))
-            results = self(*(tensor.repeat(1, copies)[:, : self.width] for tensor in tensors)) if columns else ()
-            return tuple(result[:, :columns].contiguous() for result in results) or tuple(
-                tensors[0].new_empty((rows, 0)) for rows in self.output_rows
-            )
+            copies = -(-self.width // columns)
+            results = self(*(tensor.repeat(1, copies) for tensor in tensors))
+            return tuple(result[:, :columns].contiguous() for result in results)
         tensors = tuple(tensor.contiguous() for tensor in tensors)
         for tensor, rows in zip(tensors, self.input_rows, strict=True):
             if tensor.shape != (rows, columns) or tensor.dtype != self.dtype or tensor.device.type != "cpu":
                 found = f"{tuple(tensor.shape)} of {tensor.dtype} on {tensor.device}"
                 raise ValueError(f"a kernel for {rows} rows of {self.dtype} on the cpu got {found}")
         outputs = tuple(tensors[0].new_empty((rows, columns)) for rows in self.output_rows)
-        strides = self._strides(*[columns] * len(self._strides()))
+        strides = (ctypes.c_int64 * self._tensors)(*[columns] * self._tensors)
         self._run(
             self._inputs(*(tensor.data_ptr() for tensor in tensors)),
             self._outputs(*(tensor.data_ptr() for tensor in outputs)),

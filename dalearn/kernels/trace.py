@@ -225,9 +225,9 @@ class _Interpreter:
         return [self.do_select(part, axis, index) for index in range(part.values.shape[axis])]
 
     def do_slice_backward(self, part: Rows, shape: Sequence[int], axis: int, start: int, end: int, step: int) -> Rows:
-        result = self.filled(shape, 0.0)
         if part.spread and axis % len(shape) == len(shape) - 1:
-            return part
+            return part  # all columns: ``do_slice`` allows no other
+        result = self.filled(shape, 0.0)
         index = [slice(None)] * result.values.ndim
         index[self._axis(part, axis)] = slice(start, end, step)
         result.values[tuple(index)] = part.values

@@ -28,7 +28,6 @@ from dalearn.land.packing import Layout
 logger = logging.getLogger(__name__)
 
 _compilation = {"available": True, "prepared": False, "blocks": 0}
-FEWEST_COLUMNS = 16  # one vector of the widest registers
 _recorded: list[list[Call | None]] = []  # of the recordings under way
 _FAILURES = (KernelError, torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError)
 
@@ -272,13 +271,11 @@ class CompiledSequence:
         gradients = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
         if gradients or tensors[0].device.type != "cpu":
             return self.function(*arguments)
-        if tensors[0].shape[1] < FEWEST_COLUMNS:
-            return self.function(*arguments)
         dtype = tensors[0].dtype
         if dtype not in self._sequences:
             return self._record(arguments)
         known = self._sequences[dtype]
-        if known is None:
+        if known is None or tensors[0].shape[1] < known[0].width:
             return self.function(*arguments)
         sequence, layouts = known
         return tuple(Packed(*pair) for pair in zip(sequence(*tensors), layouts, strict=True))
@@ -293,11 +290,12 @@ class CompiledSequence:
         if not all(isinstance(result, Packed) for result in results):
             # the compiler failed on the way
             return results
-        inputs = [argument.tensor for argument in arguments]
+        inputs, outputs = ([packed.tensor for packed in each] for each in (arguments, results))
         kernels = [call for call in calls if call is not None]
-        sequence = Sequence(kernels, inputs, [result.tensor for result in results]) if kernels == calls else None
-        layouts = [result.layout for result in results]
-        self._sequences[inputs[0].dtype] = None if sequence is None else (sequence, layouts)
+        known = None
+        if len(kernels) == len(calls):
+            known = Sequence(kernels, inputs, outputs), [result.layout for result in results]
+        self._sequences[inputs[0].dtype] = known
         return results
 
 

@@ -120,7 +120,7 @@ class LandModel:
         self.compiled = compiled
         self._current: tuple[int | None, LandParameters | Packed] | None = None
         self._layouts: dict[type, Layout] = {}
-        self._last: tuple[LandState, Any] | None = None  # the state a step returned, and the form it came in
+        self._last: tuple[LandState, Packed] | None = None  # the state a step returned, and the form it came in
         self._fewest_water_layers = water_layers
         if self.options.albedo == "CM13" and parameters.albedo_cycle is None:
             raise InputError(f"land.albedo: CM13 needs {', '.join(ALBEDO_MAPS)} (cell, decade) in the surface map")
@@ -227,7 +227,8 @@ class LandModel:
         grows = first_of_day and self.options.leaves_grow
         after, fluxes = self._steps[grows](self._packed(state), self._packed(forcing), self._constants(decade))
         new_state = unpacked(after)
-        self._last = new_state, after
+        if isinstance(after, Packed):
+            self._last = new_state, after
         return new_state, unpacked(fluxes)
 
     def _packed(self, structure: Any) -> Any:
