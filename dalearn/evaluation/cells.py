@@ -16,6 +16,7 @@ _CLASS_OF_VEGETATION_TYPE = {
     "GRAS": "grass", "TROG": "grass", "BOGR": "grass", "PARK": "grass",
 }  # fmt: skip
 VEGETATION_CLASSES = ("crops", "forest", "grass", "bare")
+_NAMES = ("station", "vegetation_class", "area", "land_use")
 
 
 @dataclass(frozen=True)
@@ -23,24 +24,27 @@ class Cells:
     """The cells of a run.
 
     ``latitude``, ``longitude`` (cell,) degrees north and east; ``station`` (cell,) names, "" where there is no
-    station; ``vegetation_class`` (cell,) one of ``VEGETATION_CLASSES`` or "" where unknown.  Both names may be
-    left out.
+    station; ``vegetation_class`` (cell,) one of ``VEGETATION_CLASSES`` or "" where unknown; ``area`` (cell,) the name
+    of the sub-domain and ``land_use`` (cell,) what is done with the land ("flooded", "karst", ...), "" where unknown.
+    All names may be left out.
     """
 
     latitude: np.ndarray
     longitude: np.ndarray
     station: Sequence[str] = ()
     vegetation_class: Sequence[str] = ()
+    area: Sequence[str] = ()
+    land_use: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "latitude", np.atleast_1d(np.asarray(self.latitude, dtype=np.float64)))
         object.__setattr__(self, "longitude", np.atleast_1d(np.asarray(self.longitude, dtype=np.float64)))
-        for field in ("station", "vegetation_class"):
+        for field in _NAMES:
             names = tuple(str(name) for name in getattr(self, field)) or ("",) * self.count
             object.__setattr__(self, field, names)
-        sizes = {len(self.latitude), len(self.longitude), len(self.station), len(self.vegetation_class)}
+        sizes = {len(getattr(self, field)) for field in ("latitude", "longitude", *_NAMES)}
         if len(sizes) != 1:
-            raise InputError(f"cells: latitude, longitude, station and vegetation_class differ in length: {sizes}")
+            raise InputError(f"cells: latitude, longitude, {', '.join(_NAMES)} differ in length: {sizes}")
 
     @property
     def count(self) -> int:
@@ -51,6 +55,10 @@ class Cells:
         """Cells with a station, from west to east as in Tables 3 and 4 of Corchia et al. (2023)."""
         named = [cell for cell in range(self.count) if self.station[cell]]
         return sorted(named, key=lambda cell: (self.longitude[cell], self.station[cell]))
+
+    def with_land_use(self, *names: str) -> np.ndarray:
+        """Which cells have one of these land uses, (cell,) boolean."""
+        return np.isin(np.array(self.land_use), names)
 
     def label(self, cell: int) -> str:
         """Station name, or the coordinates where there is none."""

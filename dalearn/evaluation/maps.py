@@ -77,7 +77,7 @@ def draw_maps(panels: Sequence[MapPanel], cells: Cells, columns: int | None = No
         axes.set(xlim=(west, east), ylim=(south, north), aspect=aspect)
         axes.set_title(panel.title)
         axes.patch.set(facecolor="#F4F4F4", hatch="////", edgecolor="#CCCCCC")
-        norm, colours, extend = _colours(panel)
+        norm, colours, extend = panel_colours(panel)
         corners = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
         centres = np.stack([longitude, cells.latitude], axis=-1)[:, None]
         known = np.isfinite(panel.values)
@@ -93,14 +93,14 @@ def draw_maps(panels: Sequence[MapPanel], cells: Cells, columns: int | None = No
         bar.outline.set_visible(False)
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
         axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
-        axes.xaxis.set_major_formatter(FuncFormatter(_format_longitude))
-        axes.yaxis.set_major_formatter(FuncFormatter(_format_latitude))
+        axes.xaxis.set_major_formatter(FuncFormatter(format_longitude))
+        axes.yaxis.set_major_formatter(FuncFormatter(format_latitude))
         for side in ("top", "right"):
             axes.spines[side].set_visible(True)
     renderer = FigureCanvasAgg(figure).get_renderer()
     lay_out(figure)
     for axes in drawn:
-        _draw_stations(axes, renderer, longitude, cells)
+        draw_stations(axes, renderer, longitude, cells)
     return figure
 
 
@@ -123,7 +123,7 @@ def grid_spacing(coordinate: np.ndarray) -> float:
     return float(max(values[counts.argmax()], 1e-3))
 
 
-def _colours(panel: MapPanel) -> tuple[Normalize, str, str]:
+def panel_colours(panel: MapPanel) -> tuple[Normalize, str, str]:
     """Normalisation, colour map and which ends of the bar are open: 2 % of the cells may lie beyond each end."""
     known = panel.values[np.isfinite(panel.values)]
     if not known.size:
@@ -138,7 +138,7 @@ def _colours(panel: MapPanel) -> tuple[Normalize, str, str]:
     return norm, colours, "both" if below and above else "min" if below else "max" if above else "neither"
 
 
-def _draw_stations(axes: Axes, renderer: RendererAgg, longitude: np.ndarray, cells: Cells) -> None:
+def draw_stations(axes: Axes, renderer: RendererAgg, longitude: np.ndarray, cells: Cells) -> None:
     """Triangles, and each name at the first of eight places around it that is free; a name without one is left out."""
     stations = cells.stations
     if not stations:
@@ -175,10 +175,10 @@ _PLACES = (
 )  # fmt: skip
 
 
-def _format_longitude(value: float, _: object = None) -> str:
+def format_longitude(value: float, _: object = None) -> str:
     value = (value + 180.0) % 360.0 - 180.0
     return f"{abs(value):g}°" + ("E" if value > 0 else "W" if value < 0 else "")
 
 
-def _format_latitude(value: float, _: object = None) -> str:
+def format_latitude(value: float, _: object = None) -> str:
     return f"{abs(value):g}°" + ("N" if value > 0 else "S" if value < 0 else "")

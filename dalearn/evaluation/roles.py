@@ -1,4 +1,4 @@
-"""Which experiment of a run plays which part of Corchia et al. (2023): told by what it assimilates, not by its name."""
+"""Which experiment of a run plays which part of a paper: told by what it assimilates, not by its name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +10,45 @@ from dalearn.evaluation.run_data import RunData, quantity_of
 
 @dataclass(frozen=True)
 class Roles:
-    """``radar``: the experiments that assimilate backscatter alone (EKF of the paper); ``retrievals``: one that
+    """Corchia et al. (2023).  ``radar``: the experiments that assimilate backscatter alone (EKF of the paper); ``retrievals``: one that
     assimilates LAI and no backscatter (EKF_SWI_LAI), "" where there is none."""
 
     radar: tuple[str, ...] = ()
     retrievals: str = ""
+
+
+@dataclass(frozen=True)
+class JointRoles:
+    """Rojas-Munoz et al. (2023): the experiments with soil moisture alone (SSM of the paper), LAI alone (LAI) and both
+    (SSM and LAI), none of them with backscatter; "" where there is none."""
+
+    moisture: str = ""
+    leaves: str = ""
+    joint: str = ""
+
+    @property
+    def concern_paper(self) -> bool:
+        """Whether soil moisture and LAI are assimilated together and alone, so that the two can be compared."""
+        return bool(self.joint and (self.moisture or self.leaves))
+
+    @property
+    def alone(self) -> list[str]:
+        return [name for name in (self.moisture, self.leaves) if name]
+
+    @property
+    def every(self) -> list[str]:
+        """In the order of Table 1 of the paper."""
+        return [name for name in (self.moisture, self.leaves, self.joint) if name]
+
+
+def find_joint_roles(run: RunData) -> JointRoles:
+    """The first experiment of analysis.nc with each of the three sets of observations."""
+    used = assimilated(run)
+
+    def first(*quantities: str) -> str:
+        return next((name for name, found in used.items() if found == set(quantities)), "")
+
+    return JointRoles(first("SSM"), first("LAI"), first("SSM", "LAI"))
 
 
 def find_roles(run: RunData) -> Roles:

@@ -35,11 +35,16 @@ class RunData:
     def experiments(self) -> list[str]:
         return [] if self.analysis is None else [str(name) for name in self.analysis["experiment"].values]
 
-    def of_experiment(self, variable: str, experiment: str) -> np.ndarray | None:
-        """``variable`` of analysis.nc for one experiment, (time, cell); None when absent or entirely missing."""
+    def of_experiment(
+        self, variable: str, experiment: str, windows: np.ndarray | slice = slice(None)
+    ) -> np.ndarray | None:
+        """``variable`` of analysis.nc for one experiment, (time, cell); None when absent or entirely missing.
+
+        ``windows`` reads some of the window ends only.
+        """
         if self.analysis is None or variable not in self.analysis:
             return None
-        return _values(self.analysis[variable].isel(experiment=self.experiments.index(experiment)))
+        return _values(self.analysis[variable].isel(experiment=self.experiments.index(experiment), time=windows))
 
     def of_all(self, variable: str) -> np.ndarray | None:
         """``variable`` (time, cell) of analysis.nc that does not depend on the experiment; None when absent."""
@@ -47,18 +52,19 @@ class RunData:
             return None
         return _values(self.analysis[variable])
 
-    def of_state(self, source: str, variable: str) -> np.ndarray | None:
-        """``variable`` of "open_loop" or "truth" at the window ends, (time, cell); None when absent."""
+    def of_state(self, source: str, variable: str, windows: np.ndarray | slice = slice(None)) -> np.ndarray | None:
+        """``variable`` of "open_loop" or "truth" at the window ends, or at some of them, (time, cell); None when
+        absent."""
         dataset: xr.Dataset | None = getattr(self, source)
         if dataset is None or variable not in dataset:
             return None
-        rows = nearest_rows(self.time, dataset["time"].values)
+        rows = nearest_rows(self.time[windows], dataset["time"].values)
         if not np.any(rows >= 0):
             raise InputError(f"{self.path / (source + '.nc')}: time: no overlap with the windows of analysis.nc")
         values = _values(dataset[variable].isel(time=rows[rows >= 0]))
         if values is None:
             return None
-        result = np.full((len(self.time), self.cell_count), np.nan)
+        result = np.full((len(rows), self.cell_count), np.nan)
         result[rows >= 0] = values
         return result
 
