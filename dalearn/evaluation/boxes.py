@@ -33,7 +33,7 @@ def draw_monthly_correlation(monthly: Mapping[str, MonthlyCorrelation], title: s
             values = result.correlation[number == month]
             values = values[np.isfinite(values)]
             counts[month] = max(counts[month], values.size)
-            _draw_group(axes, month + (position - (len(labels) - 1) / 2) * width, values, 0.82 * width, colour)
+            draw_group(axes, month + (position - (len(labels) - 1) / 2) * width, values, 0.82 * width, colour)
     if axes.get_ylim()[0] < 0.1:
         axes.axhline(0.0, color="#555555", linewidth=0.8, zorder=1)
     axes.set_xticks(range(12), [f"{name}\n({count})" for name, count in zip(MONTH_NAMES, counts, strict=True)])
@@ -50,7 +50,8 @@ def draw_monthly_correlation(monthly: Mapping[str, MonthlyCorrelation], title: s
     return figure
 
 
-def _draw_group(axes: Axes, position: float, values: np.ndarray, width: float, colour: str) -> None:
+def draw_group(axes: Axes, position: float, values: np.ndarray, width: float, colour: str) -> None:
+    """A box of ``values`` (value,), or the values themselves with a bar at the median where there are few."""
     if not values.size:
         return
     if values.size < _FEW:

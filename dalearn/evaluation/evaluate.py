@@ -18,6 +18,7 @@ from dalearn.evaluation.compare import (
 from dalearn.evaluation.comparison import Comparison
 from dalearn.evaluation.domain import Domain
 from dalearn.evaluation.filter_section import add_filter
+from dalearn.evaluation.joint_section import JointEvidence, add_joint_assimilation
 from dalearn.evaluation.maps import shared_span
 from dalearn.evaluation.matching import ObservationSeries
 from dalearn.evaluation.neutralised import NeutralisedTest
@@ -35,7 +36,7 @@ from dalearn.evaluation.paper_section import (
 )
 from dalearn.evaluation.range_share import state_above_range
 from dalearn.evaluation.report import Report
-from dalearn.evaluation.roles import find_roles
+from dalearn.evaluation.roles import find_joint_roles, find_roles
 from dalearn.evaluation.run_data import RunData, open_run
 from dalearn.evaluation.run_sections import (
     add_jacobian_comparison,
@@ -75,6 +76,7 @@ def evaluate_run(
     *,
     observations: Sequence[ObservationSeries] = (),
     in_situ: ObservationSeries | None = None,
+    root_zone: ObservationSeries | None = None,
     operator_test: OperatorTest | None = None,
     operator_scores: pd.DataFrame | None = None,
     neutralised: Sequence[NeutralisedTest] = (),
@@ -96,6 +98,7 @@ def evaluate_run(
         observations: satellite observations by quantity (sigma0, LAI, SSM), used where analysis.nc holds none
             because no experiment assimilated them; time (sample,) datetime64, cell (sample,) index, value (sample,).
         in_situ: surface soil moisture at stations, m3 m-3, same attributes.
+        root_zone: soil moisture at stations at a depth of 30 cm, m3 m-3.
         operator_scores: table of operators made by training, to be shown instead of the one made here.
         neutralised: predictions of the trained operator with its predictors held at their means, by period.
         wetness: satellite soil moisture before it is rescaled to the model; by default that of ``observations``.
@@ -124,12 +127,16 @@ def evaluate_run(
         add_operators(page, operator_test, operator_scores, *read_losses(directory / TRAINING_FILE))
         if operator_test is not None:
             add_training(page, neutralised)
-        add_observations(page, [*observations, *([in_situ] if in_situ else [])])
+        add_observations(page, [*observations, *(probes for probes in (in_situ, root_zone) if probes)])
         add_filter(page, run, QUANTITIES)
-        evidence = _add_scores(page, run, compared, in_situ, wetness or by_quantity.get("SSM"))
+        wetness = wetness or by_quantity.get("SSM")
+        evidence, joint = _add_scores(page, run, compared, in_situ, wetness)
         floor = error_of_cells(by_quantity["sigma0"], cells.count) if "sigma0" in by_quantity else None
         of_sigma0 = operator_test if operator_test is not None and operator_test.quantity == "sigma0" else None
         evidence = replace(evidence, operator_test=of_sigma0, neutralised=neutralised, floor=floor)
+        if joint.roles.concern_paper and not evidence.concerns_backscatter:
+            units = wetness.units if wetness is not None else ""
+            add_joint_assimilation(page, run, joint._replace(satellite_units=units, root_zone=root_zone))
     if evidence.concerns_backscatter:
         add_statements(page, evidence)
         add_findings(page, evidence)
@@ -159,7 +166,7 @@ def _add_scores(
     compared: Mapping[str, Comparison | str],
     in_situ: ObservationSeries | None,
     wetness: ObservationSeries | None,
-) -> Evidence:
+) -> tuple[Evidence, JointEvidence]:
     page.report.section("Evaluation")
     known: dict[str, Comparison] = {}
     for quantity, comparison in compared.items():
@@ -190,7 +197,14 @@ def _add_scores(
     add_series(page, run, list(to_draw.values()))
     roles = find_roles(run)
     above = {name: state_above_range(run, name, page.directory / OPERATOR_FILE, page.cells) for name in roles.radar}
-    return Evidence(
-        roles, known, None if isinstance(retrieved, str) else retrieved, truth=leaves, monthly=monthly,
+    as_retrieved = None if isinstance(retrieved, str) else retrieved
+    evidence = Evidence(
+        roles, known, as_retrieved, truth=leaves, monthly=monthly,
         above_range={name: statement for name, statement in above.items() if statement is not None},
     )  # fmt: skip
+    joint = JointEvidence(
+        find_joint_roles(run), as_retrieved, rescaled=known.get("SSM"),
+        in_situ=None if isinstance(local, str) else local,
+        truth=truths[1] if isinstance(truths[1], Comparison) else None,
+    )  # fmt: skip
+    return evidence, joint

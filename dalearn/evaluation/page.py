@@ -11,6 +11,7 @@ from dalearn.evaluation.cells import Cells
 from dalearn.evaluation.report import Report
 from dalearn.evaluation.style import pretty_units, save_figure
 from dalearn.evaluation.table_parts import ScoreSettings, write_table
+from dalearn.evaluation.year_contrast import ContrastSettings
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,9 @@ class EvaluationSettings:
     ``satellite_tolerance_hours``: the same for satellite observations that no experiment assimilated.
     ``window_end_hour`` (UTC) is used only where there is no analysis.nc to tell.
     ``series_cells``: cells whose time series are drawn; empty = the station where the open loop is worst.
+    ``satellite_name``: what tables and figures call the satellite soil moisture.
+    ``contrast``: the month and the two years that are compared; ``reference_year`` of relative differences, None for
+    the first.
     """
 
     scores: ScoreSettings = field(default_factory=ScoreSettings)
@@ -28,6 +32,9 @@ class EvaluationSettings:
     satellite_tolerance_hours: float = 12.0
     window_end_hour: int = 9
     series_cells: tuple[int, ...] = ()
+    satellite_name: str = "satellite"
+    contrast: ContrastSettings = field(default_factory=ContrastSettings)
+    reference_year: int | None = None
 
 
 @dataclass

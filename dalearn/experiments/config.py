@@ -82,8 +82,8 @@ class Config:
         check_unique("observations", [observation.name for observation in self.observations])
         self._check_training()
         self._check_assimilation()
-        if self.evaluation.in_situ is not None:
-            self._check_quantity("evaluation.in_situ", self.evaluation.in_situ, "SSM")
+        for key, name in self.evaluation.in_situ_names().items():
+            self._check_quantity(f"evaluation.{key}", name, "SSM")
 
     def observation(self, name: str, where: str = "observations") -> ObservationConfig:
         """The observations called ``name``; InputError naming the key ``where`` that asked for them."""
@@ -121,8 +121,7 @@ class Config:
             a = self.assimilation
             for name in self.assimilated_observations():
                 yield name, "assimilation.start to assimilation.end", a.start, a.end
-        if self.evaluation.in_situ is not None:
-            name = self.evaluation.in_situ
+        for name in self.evaluation.in_situ_names().values():
             yield name, "open_loop.start to open_loop.end", self.open_loop.start, self.open_loop.end
 
     def made(self) -> set[str]:

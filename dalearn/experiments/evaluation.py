@@ -14,6 +14,8 @@ from dalearn.evaluation.cells import Cells, dominant_class
 from dalearn.evaluation.domain import Domain
 from dalearn.evaluation.evaluate import evaluate_run
 from dalearn.evaluation.page import EvaluationSettings
+from dalearn.evaluation.year_contrast import ContrastSettings
+from dalearn.experiments.cell_labels import read_labels
 from dalearn.experiments.equivalents import load_equivalents
 from dalearn.experiments.jacobian import combine, compare_window
 from dalearn.experiments.neutralised import neutralise
@@ -23,6 +25,7 @@ from dalearn.experiments.open_loop_data import OpenLoopData
 from dalearn.experiments.range_exits import count_range_exits
 from dalearn.experiments.restart import read_state
 from dalearn.experiments.run_directory import RunDirectory
+from dalearn.experiments.sections import ObservationConfig
 from dalearn.experiments.setup import Setup
 from dalearn.files import write_text
 from dalearn.land.vegetation import VEGETATION_TYPES
@@ -56,7 +59,8 @@ def run_evaluation(setup: Setup, directory: RunDirectory) -> list[Path]:
         directory.path,
         _cells(setup),
         observations=_satellite(setup, directory),
-        in_situ=read_configured(setup, section.in_situ) if section.in_situ is not None else None,
+        in_situ=_read_optional(setup, section.in_situ),
+        root_zone=_read_optional(setup, section.in_situ_root_zone),
         operator_scores=pd.read_csv(scores) if setup.config.training is not None else None,
         neutralised=neutralise(setup, directory),
         wetness=_wetness(setup),
@@ -67,6 +71,9 @@ def run_evaluation(setup: Setup, directory: RunDirectory) -> list[Path]:
         settings=EvaluationSettings(
             in_situ_tolerance_hours=section.tolerance_hours,
             window_end_hour=assimilation.window_start_hour if assimilation is not None else 9,
+            satellite_name=_satellite_moisture(setup) or "satellite",
+            contrast=ContrastSettings(section.contrast_month, section.dry_year, section.wet_year),
+            reference_year=section.reference_year,
         ),
     )
     for sentence in result.missing:
@@ -77,7 +84,8 @@ def run_evaluation(setup: Setup, directory: RunDirectory) -> list[Path]:
 def _cells(setup: Setup) -> Cells:
     surface = setup.surface
     kinds = dominant_class(surface.fraction, VEGETATION_TYPES)
-    return Cells(surface.latitude, surface.longitude, station=surface.name, vegetation_class=kinds)
+    labels = read_labels(surface.source, surface.cell_count)
+    return Cells(surface.latitude, surface.longitude, station=surface.name, vegetation_class=kinds, **labels)
 
 
 def _satellite(setup: Setup, directory: RunDirectory) -> list[Observations]:
@@ -85,7 +93,7 @@ def _satellite(setup: Setup, directory: RunDirectory) -> list[Observations]:
     config, open_loop = setup.config, OpenLoopData(directory / "open_loop.nc")
     chosen: dict[str, str] = {}
     for observation in config.observations:
-        if observation.name != config.evaluation.in_situ and observation.layout != "in_situ_case":
+        if not _is_in_situ(setup, observation):
             chosen.setdefault(observation.quantity, observation.name)
     return [read_rescaled(setup, name, open_loop) for name in chosen.values()]
 
@@ -100,13 +108,25 @@ def _domain(setup: Setup) -> Domain:
     return Domain(setup.surface.altitude, {label: share(names) for label, names in LAND_COVERS.items()})
 
 
+def _read_optional(setup: Setup, name: str | None) -> Observations | None:
+    return None if name is None else read_configured(setup, name)
+
+
+def _is_in_situ(setup: Setup, observation: ObservationConfig) -> bool:
+    in_situ = setup.config.evaluation.in_situ_names().values()
+    return observation.name in in_situ or observation.layout == "in_situ_case"
+
+
+def _satellite_moisture(setup: Setup) -> str | None:
+    """Name of the first satellite soil moisture in the configuration."""
+    names = [section.name for section in setup.config.observations
+             if section.quantity == "SSM" and not _is_in_situ(setup, section)]  # fmt: skip
+    return names[0] if names else None
+
+
 def _wetness(setup: Setup) -> Observations | None:
     """Satellite soil moisture before any rescaling to the model."""
-    for observation in setup.config.observations:
-        in_situ = observation.name == setup.config.evaluation.in_situ or observation.layout == "in_situ_case"
-        if observation.quantity == "SSM" and not in_situ:
-            return read_configured(setup, observation.name)
-    return None
+    return _read_optional(setup, _satellite_moisture(setup))
 
 
 def _compare_jacobians(setup: Setup, directory: RunDirectory) -> dict[str, Any]:

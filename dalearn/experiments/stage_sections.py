@@ -163,13 +163,32 @@ class EvaluationConfig:
 
     Attributes:
         in_situ: name of in situ SSM observations; null for none.
+        in_situ_root_zone: name of in situ observations of soil moisture (SSM) at 30 cm, compared with WG5; null for
+            none.
         tolerance_hours: in situ samples so close to a window end are averaged for it.
         jacobians: compare the two Jacobian back ends on three windows spread over the first year.
+        contrast_month: month, 1..12, in which a dry and a wet year are compared.
+        dry_year, wet_year: the two years; null takes the driest and the wettest of the open loop in that month.
+        reference_year: of the relative differences of the root zone; null takes the first year with observations.
     """
 
     in_situ: str | None = None
+    in_situ_root_zone: str | None = None
     tolerance_hours: float = 1.5
     jacobians: bool = True
+    contrast_month: int = 7
+    dry_year: int | None = None
+    wet_year: int | None = None
+    reference_year: int | None = None
 
     def __post_init__(self) -> None:
         check_positive("evaluation", tolerance_hours=self.tolerance_hours)
+        if not 1 <= self.contrast_month <= 12:
+            raise InputError(f"evaluation.contrast_month: {self.contrast_month} is not a month, 1..12")
+        if self.dry_year is not None and self.dry_year == self.wet_year:
+            raise InputError(f"evaluation.wet_year: {self.wet_year} is the dry_year too; choose another")
+
+    def in_situ_names(self) -> dict[str, str]:
+        """Key -> name of the in situ observations that are given."""
+        names = {"in_situ": self.in_situ, "in_situ_root_zone": self.in_situ_root_zone}
+        return {key: name for key, name in names.items() if name is not None}
