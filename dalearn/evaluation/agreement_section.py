@@ -1,4 +1,4 @@
-"""The section of the report on the satellite product against the model: Figures 12 and 13 of Rojas-Munoz et al. (2023)."""
+"""The section of the report on satellite soil moisture and the model: Figures 12, 13 of Rojas-Munoz et al. (2023)."""
 
 import numpy as np
 import pandas as pd
@@ -53,8 +53,8 @@ def add_agreement(page: Page, comparison: Comparison, satellite: str, roles: Joi
     figure = draw_region_maps(same_panels(rows, panels), cells, f"{satellite} {kind} and WG2", marked=True)
     page.figure(
         f"agreement_map_{word}", figure,
-        f"As in {PAPER}, Figure 12: {satellite} {kind} and WG2 of the open loop, and {roles.joint} minus open loop (blue = "
-        f"closer to {satellite}).{note}",
+        f"As in {PAPER}, Figure 12: {satellite} {kind} and WG2 of the open loop, and {roles.joint} minus open loop "
+        f"(blue = closer to {satellite}).{note}",
     )  # fmt: skip
     alone = [run for run in roles.alone if run in score]
     if not alone:
@@ -64,8 +64,8 @@ def add_agreement(page: Page, comparison: Comparison, satellite: str, roles: Joi
     figure = draw_region_maps(same_panels(rows, panels), cells, f"{satellite} {kind} and WG2", marked=True)
     page.figure(
         f"agreement_map_alone_{word}", figure,
-        f"As in {PAPER}, Figure 13: {' and '.join(alone)} minus open loop, on the colours of Figure 12 (blue = closer to "
-        f"{satellite}).{note}",
+        f"As in {PAPER}, Figure 13: {' and '.join(alone)} minus open loop, on the colours of Figure 12 (blue = closer "
+        f"to {satellite}).{note}",
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from dalearn.evaluation.comparison import OPEN_LOOP
 from dalearn.evaluation.land_use import land_use_colours, land_uses
 from dalearn.evaluation.maps import MapPanel, maps_make_sense
 from dalearn.evaluation.page import Page
-from dalearn.evaluation.region_maps import ClassPanel, draw_region_maps, same_panels
+from dalearn.evaluation.region_maps import ClassPanel, Row, draw_region_maps, same_panels
 from dalearn.evaluation.regions import Region, areas_of, map_regions
 from dalearn.evaluation.report import format_number
 from dalearn.evaluation.roles import JointRoles
@@ -30,13 +30,13 @@ def add_contrast(page: Page, contrast: YearContrast, roles: JointRoles) -> None:
     cells = page.cells
     page.report.section(f"Two contrasting years, as in {PAPER}")
     page.report.paragraph(
-        f"{contrast.text}: means of the month at the window ends. Red means wetter (more leaves) in {contrast.dry}; for an "
-        f"analysis minus the open loop, that the analysis added more in {contrast.dry} than in {contrast.wet}."
+        f"{contrast.text}: means of the month at the window ends. Red means wetter (more leaves) in {contrast.dry}; "
+        f"for an analysis minus the open loop, that the analysis added more in {contrast.dry} than in {contrast.wet}."
     )
     page.table(
         "year_contrast", contrast_table(contrast, roles, cells),
-        f"{contrast.text}: means over cells of the open loop, and of analysis minus open loop; R between the effects on "
-        "LAI and on WG5.",
+        f"{contrast.text}: means over cells of the open loop, and of analysis minus open loop; R between the "
+        "effects on LAI and on WG5.",
     )  # fmt: skip
     if maps_make_sense(cells):
         _add_maps(page, contrast, roles)
@@ -49,7 +49,8 @@ def add_contrast(page: Page, contrast: YearContrast, roles: JointRoles) -> None:
     )  # fmt: skip
     page.figure(
         "year_contrast_scatter", figure,
-        f"As in {PAPER}, Figure 11: LAI against WG5, both analysis minus open loop, {contrast.text}; one point per cell.",
+        f"As in {PAPER}, Figure 11: LAI against WG5, both analysis minus open loop, {contrast.text}; one point "
+        "per cell.",
     )  # fmt: skip
 
 
@@ -99,13 +100,11 @@ def _add_maps(page: Page, contrast: YearContrast, roles: JointRoles) -> None:
     uses = land_uses(cells)
     classes = ClassPanel("land use", cells.land_use, uses) if uses else None
     if classes is None:
-        page.absent(
-            "Land use of the cells is not known: Figure 10 has no irrigation map, and nothing is said by land use."
-        )
+        page.absent("Land use of the cells is not known: Figure 10 has no irrigation map.")
     leaf_label = with_units("difference in LAI", UNITS["LAI"])
     for area in areas_of(cells):
         part = area.cells
-        rows = [
+        rows: list[Row] = [
             (area, [*_panels(effect, label, "abc", " − open loop, WG5", part), classes]),
             (area, [*_panels(leaves, leaf_label, "efg", " − open loop, LAI", part), None]),
         ]

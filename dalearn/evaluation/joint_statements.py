@@ -1,7 +1,7 @@
 """Statements on Rojas-Munoz et al. (2023): what soil moisture and LAI assimilated together do, with marks.
 
-Land without irrigation in the model is irrigated in the truth of the twin.  A mark is met by the number itself, whatever
-its interval.
+Some land is irrigated in the truth of the twin and not in the model.  A mark is met by the number itself, whatever its
+interval.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from dalearn.evaluation.table_parts import ScoreSettings, known_mean
 
 WATER = "m3 m-3"
 LITTLE = 0.5  # of the change of WG5 that soil moisture and LAI make together
-# Neutral over karst: a fifth of the rise of R, and a third of the fall of ubRMSD, that the paper sees over the Camargue.
+# Neutral over karst: a fifth of the rise of R and a third of the fall of ubRMSD of the paper over the Camargue.
 NEUTRAL_R, NEUTRAL_DEVIATION = 0.01, 0.001
 
 

@@ -10,8 +10,8 @@ from dalearn.evaluation.run_data import RunData, quantity_of
 
 @dataclass(frozen=True)
 class Roles:
-    """Corchia et al. (2023).  ``radar``: the experiments that assimilate backscatter alone (EKF of the paper); ``retrievals``: one that
-    assimilates LAI and no backscatter (EKF_SWI_LAI), "" where there is none."""
+    """Corchia et al. (2023).  ``radar``: the experiments that assimilate backscatter alone (EKF of the paper);
+    ``retrievals``: one that assimilates LAI and no backscatter (EKF_SWI_LAI), "" where there is none."""
 
     radar: tuple[str, ...] = ()
     retrievals: str = ""

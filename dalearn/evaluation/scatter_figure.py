@@ -74,10 +74,10 @@ def _draw_panel(
     for number, (name, chosen) in enumerate(groups.items()):
         many = len(panel.x) > MANY
         marker = MARKERS[number % len(MARKERS)]
-        face = {} if marker == "x" else {"markeredgewidth": 0}
         axes.plot(
             panel.x[chosen], panel.y[chosen], linestyle="none", marker=marker, markersize=2.6 if many else 4.6,
-            color=panel.colours.get(name, BLUE), alpha=0.5 if many else 0.8, label=name or "_all", zorder=2, **face,
+            color=panel.colours.get(name, BLUE), alpha=0.5 if many else 0.8, label=name or "_all", zorder=2,
+            markeredgewidth=1.2 if marker == "x" else 0,
         )  # fmt: skip
     slope, intercept = linear_fit(panel.x, panel.y)
     text = panel.text

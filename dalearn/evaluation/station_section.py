@@ -1,5 +1,7 @@
 """The sections of the report on stations: Tables 2 and 3, Figures 5 to 7 and S1 of Rojas-Munoz et al. (2023)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -31,9 +33,9 @@ def add_stations(page: Page, stations: StationSeries) -> pd.DataFrame:
     page.report.section(f"Soil moisture at stations, as in {PAPER}")
     hour = str(stations.time[0])[11:16]
     page.report.paragraph(
-        f"In situ, {satellite} as retrieved and WG2 of all runs at the window ends ({hour} UTC), on the samples that all "
-        "of them have; each difference is the first of a pair minus the second. The p-value is that of the paper (F test "
-        "of R), which takes samples for independent; soil moisture remembers for weeks, so the true p-value is larger. "
+        f"In situ, {satellite} as retrieved and WG2 of all runs at the window ends ({hour} UTC), on the samples that "
+        "all of them have; each difference is the first of a pair minus the second. The p-value is that of the paper (F "
+        "test of R), which takes samples for independent; soil moisture remembers for weeks, so the true p-value is larger. "
         f"The {100 * settings.level:.0f} % interval of R is a block bootstrap, which allows for it."
     )
     if stations.left_out:
@@ -45,7 +47,7 @@ def add_stations(page: Page, stations: StationSeries) -> pd.DataFrame:
     page.table(
         "soil_moisture_pairs", table, "R with p-value, ubRMSD, RMSD, MB and N by pair, station and season.", show=False
     )
-    whole = table[table["season"] == ALL].drop(columns="season").rename(columns={"R low": "R low", "R high": "R high"})
+    whole = table[table["season"] == ALL].drop(columns="season")
     if len(whole) <= MAXIMUM_ROWS:
         page.report.table(whole, "All seasons, by station.")
     means = station_means(table)
@@ -61,8 +63,8 @@ def add_stations(page: Page, stations: StationSeries) -> pd.DataFrame:
     period = f"{str(stations.time[0])[:4]}-{str(stations.time[-1])[:4]}"
     page.table(
         "soil_moisture_products", products_beside_published(table, satellite, cells, period),
-        f"{PAPER}, Table 3: satellite products against probes, averages over stations; [66] El Hajj et al., [67] Portal "
-        "et al., as printed there.",
+        f"{PAPER}, Table 3: satellite products against probes, averages over stations; [66] El Hajj et al., [67] "
+        "Portal et al., as printed there.",
     )  # fmt: skip
     figure = draw_station_series(stations, shown, f"{name}, surface soil moisture at {hour} UTC", UNITS)
     page.figure("soil_moisture_series", figure, f"As in {PAPER}, Figure 5: in situ, {satellite} and open loop (WG2).")
@@ -72,8 +74,8 @@ def add_stations(page: Page, stations: StationSeries) -> pd.DataFrame:
     )  # fmt: skip
     page.figure(
         "soil_moisture_seasons", figure,
-        f"As in {PAPER}, Figure 6: {satellite} against the probe by season, best linear fit in red; RMSD, MB and ubRMSD "
-        "in m³ m⁻³.",
+        f"As in {PAPER}, Figure 6: {satellite} against the probe by season, best linear fit in red; RMSD, MB and "
+        "ubRMSD in m³ m⁻³.",
     )  # fmt: skip
     values = season_values(table, stations)
     figure = draw_season_boxes(
@@ -81,8 +83,8 @@ def add_stations(page: Page, stations: StationSeries) -> pd.DataFrame:
     )
     page.figure(
         "soil_moisture_season_boxes", figure,
-        f"As in {PAPER}, Figure S1: R with the probes by season over the stations (their number in brackets), boxes at the "
-        "quartiles, whiskers at minimum and maximum; fewer than five stations are shown one by one with their median.",
+        f"As in {PAPER}, Figure S1: R with the probes by season over the stations (their number in brackets), boxes at "
+        "the quartiles, whiskers at minimum and maximum; fewer than five stations are shown one by one with their median.",
     )  # fmt: skip
     return table
 
@@ -99,8 +101,8 @@ def add_relative_differences(page: Page, found: RelativeDifferences, roles: Join
     scores = score_table(found)
     page.table(
         "root_zone_relative_scores", scores,
-        f"Relative differences to {found.reference} of WG5 against those of the probes, all months, years and stations; "
-        "R, p-value and N as if they were independent.",
+        f"Relative differences to {found.reference} of WG5 against those of the probes, all months, years and "
+        "stations; R, p-value and N as if they were independent.",
     )  # fmt: skip
     runs = [OPEN_LOOP, *(run for run in (roles.joint,) if run in found.values)]
     panels = [
@@ -119,7 +121,7 @@ def add_relative_differences(page: Page, found: RelativeDifferences, roles: Join
     )  # fmt: skip
 
 
-def shown_station(stations: StationSeries, names: tuple[str, ...] | list[str]) -> int:
+def shown_station(stations: StationSeries, names: Sequence[str]) -> int:
     """Index in ``stations`` of the station of the paper, or of the one with most common samples."""
     for number, cell in enumerate(stations.cells):
         if names[cell] == PAPER_STATION:
