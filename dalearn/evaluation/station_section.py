@@ -34,8 +34,9 @@ def add_stations(page: Page, stations: StationSeries) -> pd.DataFrame:
     hour = str(stations.time[0])[11:16]
     page.report.paragraph(
         f"In situ, {satellite} as retrieved and WG2 of all runs at the window ends ({hour} UTC), on the samples that "
-        "all of them have; each difference is the first of a pair minus the second. The p-value is that of the paper (F "
-        "test of R), which takes samples for independent; soil moisture remembers for weeks, so the true p-value is larger. "
+        "all of them have; each difference is the first of a pair minus the second. The p-value is that of the paper "
+        "(F test of R), which takes samples for independent; soil moisture remembers for weeks, so the true p-value is "
+        "larger. "
         f"The {100 * settings.level:.0f} % interval of R is a block bootstrap, which allows for it."
     )
     if stations.left_out:
@@ -84,7 +85,7 @@ def add_stations(page: Page, stations: StationSeries) -> pd.DataFrame:
     page.figure(
         "soil_moisture_season_boxes", figure,
         f"As in {PAPER}, Figure S1: R with the probes by season over the stations (their number in brackets), boxes at "
-        "the quartiles, whiskers at minimum and maximum; fewer than five stations are shown one by one with their median.",
+        "the quartiles, whiskers at minimum and maximum; fewer than five stations are shown one by one.",
     )  # fmt: skip
     return table
 
