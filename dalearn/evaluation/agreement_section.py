@@ -47,7 +47,9 @@ def add_agreement(page: Page, comparison: Comparison, satellite: str, roles: Joi
     with_deviation = not comparison.correlation_only
     panels = [MapPanel(f"a) R, {satellite} and open loop", score[OPEN_LOOP].correlation, "R")]
     if with_deviation:
-        panels.append(MapPanel("b) ubRMSD", score[OPEN_LOOP].ubrmsd, with_units("ubRMSD", UNITS)))
+        panels.append(
+            MapPanel(f"b) ubRMSD, {satellite} and open loop", score[OPEN_LOOP].ubrmsd, with_units("ubRMSD", UNITS))
+        )
     if roles.joint in score:
         panels += _changes(score, roles.joint, "cd", limits, with_deviation)
     figure = draw_region_maps(same_panels(rows, panels), cells, f"{satellite} {kind} and WG2", marked=True)
@@ -96,14 +98,14 @@ def _changes(
 ) -> list[MapPanel]:
     panels = [
         MapPanel(
-            f"{letters[0]}) {run} − open loop", score[run].correlation - score[OPEN_LOOP].correlation,
+            f"{letters[0]}) R, {run} − open loop", score[run].correlation - score[OPEN_LOOP].correlation,
             "difference in R", diverging=True, reverse=True, limit=limits["correlation"],
         )
     ]  # fmt: skip
     if with_deviation:
         panels.append(
             MapPanel(
-                f"{letters[1]}) {run} − open loop", score[run].ubrmsd - score[OPEN_LOOP].ubrmsd,
+                f"{letters[1]}) ubRMSD, {run} − open loop", score[run].ubrmsd - score[OPEN_LOOP].ubrmsd,
                 with_units("difference in ubRMSD", UNITS), diverging=True, limit=limits["ubrmsd"],
             )
         )  # fmt: skip

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from dalearn.evaluation.cells import Cells
 from dalearn.evaluation.consistency import CHI_SQUARE, SIGNAL_PER_OBSERVATION
 from dalearn.evaluation.diagnostics import LAYER_DEPTHS, draw_control_by_month
-from dalearn.evaluation.maps import MapPanel, draw_maps, maps_make_sense
+from dalearn.evaluation.maps import MapPanel, maps_make_sense
+from dalearn.evaluation.region_maps import draw_cell_maps
 from dalearn.evaluation.style import MONTH_LETTERS, quantity_label, run_colour, styled, with_units
 from dalearn.variables import VARIABLES
 
@@ -36,7 +37,7 @@ def draw_gain(
         label = _label(name, name, quantity, units, text)
         values = scale * _mean_of_cells(gains[name])
         panels.append(MapPanel(f"{letter}) {name}{depth}", values, label, diverging=True))
-    return draw_maps(panels, cells)
+    return draw_cell_maps(panels, cells)
 
 
 @styled

@@ -98,7 +98,7 @@ def _add_maps(page: Page, contrast: YearContrast, roles: JointRoles) -> None:
     )  # fmt: skip
     leaves = {run: contrast.effect("LAI", run) for run in roles.every}
     uses = land_uses(cells)
-    classes = ClassPanel("land use", cells.land_use, uses) if uses else None
+    classes = ClassPanel("d) land use", cells.land_use, uses) if uses else None
     if classes is None:
         page.absent("Land use of the cells is not known: Figure 10 has no irrigation map.")
     leaf_label = with_units("difference in LAI", UNITS["LAI"])

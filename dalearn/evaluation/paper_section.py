@@ -11,11 +11,12 @@ from dalearn.evaluation.cells import Cells
 from dalearn.evaluation.comparison import OPEN_LOOP, Comparison
 from dalearn.evaluation.domain import Domain, domain_panels
 from dalearn.evaluation.findings import Finding
-from dalearn.evaluation.maps import draw_maps, maps_make_sense
+from dalearn.evaluation.maps import maps_make_sense
 from dalearn.evaluation.neutralised import NeutralisedTest, add_neutralised
 from dalearn.evaluation.operator_test import OperatorTest
 from dalearn.evaluation.page import Page
 from dalearn.evaluation.published import beside_published
+from dalearn.evaluation.region_maps import draw_cell_maps
 from dalearn.evaluation.roles import Roles
 from dalearn.evaluation.scores import compute_scores
 from dalearn.evaluation.settings_tables import experiment_table, hyperparameter_table
@@ -71,7 +72,7 @@ def add_experiments(page: Page, domain: Domain | None) -> None:
         page.table("experiments", table, f"As in {PAPER}, Table 1: experiments.")
     if domain is not None and maps_make_sense(page.cells):
         caption = f"As in {PAPER}, Figure 1: altitude, and fractions of the cell by vegetation. Triangles: stations."
-        page.figure("domain", draw_maps(domain_panels(domain), page.cells, columns=3), caption)
+        page.figure("domain", draw_cell_maps(domain_panels(domain), page.cells, columns=3), caption)
 
 
 def add_training(page: Page, neutralised: Sequence[NeutralisedTest]) -> None:

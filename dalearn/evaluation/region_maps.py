@@ -21,6 +21,7 @@ from dalearn.evaluation.cells import Cells
 from dalearn.evaluation.land_use import OUTLINED, land_use_colours
 from dalearn.evaluation.maps import (
     MapPanel,
+    draw_maps,
     draw_stations,
     format_latitude,
     format_longitude,
@@ -28,11 +29,12 @@ from dalearn.evaluation.maps import (
     panel_colours,
     unwrapped,
 )
-from dalearn.evaluation.regions import Raster, Region, areas_of, raster_of
+from dalearn.evaluation.regions import Raster, Region, areas_of, map_regions, raster_of
 from dalearn.evaluation.style import BLACK, lay_out, styled
 
 PANEL_WIDTH = {1: 5.4, 2: 5.0, 3: 4.2}
 NARROW = 3.7
+MANY_CELLS = 1000  # drawn as an image
 BAR_HEIGHT, TITLE_HEIGHT = 0.75, 0.55  # inches
 
 
@@ -51,6 +53,16 @@ Row = tuple[Region, Sequence[MapPanel | ClassPanel | None]]
 def same_panels(regions: Sequence[Region], panels: Sequence[MapPanel | ClassPanel | None]) -> list[Row]:
     """The same panels for every region, one row each."""
     return [(region, panels) for region in regions]
+
+
+def draw_cell_maps(panels: Sequence[MapPanel], cells: Cells, columns: int | None = None) -> Figure:
+    """``draw_maps``, or one row of maps per sub-domain where the cells between them are not in the run."""
+    regions = map_regions(cells)
+    if len(regions) == 1 and cells.count <= MANY_CELLS:
+        return draw_maps(panels, cells, columns)
+    columns = columns or len(panels)
+    chunks = [panels[start : start + columns] for start in range(0, len(panels), columns)]
+    return draw_region_maps([row for chunk in chunks for row in same_panels(regions, chunk)], cells)
 
 
 @styled
@@ -81,7 +93,11 @@ def draw_region_maps(rows: Sequence[Row], cells: Cells, title: str = "", marked:
             frame.prepare(axes, labelled=column == 0)
             last = panel is not _panel(rows, number + 1, column)
             if isinstance(panel, ClassPanel):
-                _draw_classes(figure, axes, frame, panel, legend=last)
+                _draw_classes(axes, frame, panel)
+                if last:
+                    free = number + 1 < len(rows) and _panel(rows, number + 1, column) is None
+                    place = figure.add_subplot(grid[number + 1, column]) if free else axes
+                    _draw_legend(place, frame, panel, below=not free)
             else:
                 _draw_values(figure, axes, frame, panel, bar=last)
             if marked:
@@ -159,18 +175,24 @@ def _draw_values(figure: Figure, axes: Axes, frame: _Frame, panel: MapPanel, bar
         scale.outline.set_visible(False)
 
 
-def _draw_classes(figure: Figure, axes: Axes, frame: _Frame, panel: ClassPanel, legend: bool) -> None:
+def _draw_classes(axes: Axes, frame: _Frame, panel: ClassPanel) -> None:
     known = land_use_colours(list(panel.classes))
     names = [panel.names[cell] for cell in frame.cells]
     number = np.array([panel.classes.index(name) if name in known else np.nan for name in names], dtype=np.float64)
     palette = ListedColormap([to_rgba(known[name]) for name in panel.classes])
     frame.draw(axes, number, Normalize(-0.5, len(panel.classes) - 0.5), palette)
-    if legend:
-        handles = [Patch(facecolor=known[name], label=name) for name in panel.classes]
-        axes.legend(
-            handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, fontsize=8.5, handlelength=1.2,
-            columnspacing=1.0,
-        )  # fmt: skip
+
+
+def _draw_legend(axes: Axes, frame: _Frame, panel: ClassPanel, below: bool) -> None:
+    """The classes that occur in the region, ``below`` the map or on axes of their own."""
+    known = land_use_colours(list(panel.classes))
+    here = {panel.names[cell] for cell in frame.cells}
+    handles = [Patch(facecolor=known[name], label=name) for name in panel.classes if name in here]
+    if below:
+        axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, fontsize=9)
+    else:
+        axes.axis("off")
+        axes.legend(handles=handles, loc="upper left", fontsize=10)
 
 
 def _draw_outlines(axes: Axes, frame: _Frame, cells: Cells) -> None:

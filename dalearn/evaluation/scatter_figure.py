@@ -12,6 +12,7 @@ from dalearn.evaluation.style import BLUE, GREY, VERMILLION, styled
 
 MARKERS = ("o", "x", "^", "s", "D", "v", "P", "*")
 MANY = 400
+TEXT_ROOM = 0.3  # of the range of the samples
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,15 @@ def draw_scatters(
     limits = _limits(panels, square)
     for axes, panel in zip(every, panels, strict=False):
         _draw_panel(axes, panel, *limits, square)
-    figure.supxlabel(x_label, fontsize=10)
-    figure.supylabel(y_label, fontsize=10)
+    for number, axes in enumerate(every[: len(panels)]):
+        if number + columns >= len(panels):
+            axes.set_xlabel(x_label)
+            axes.tick_params(labelbottom=True)
+        if number % columns == 0:
+            axes.set_ylabel(y_label)
     handles = dict(pair[::-1] for axes in figure.axes for pair in zip(*axes.get_legend_handles_labels(), strict=True))
     if handles:
-        legend = figure.legend(list(handles.values()), list(handles), loc="outside lower right", ncols=6)
+        legend = figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=8)
         for handle in legend.legend_handles:
             handle.set_alpha(1.0)  # type: ignore[union-attr]
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
@@ -95,13 +100,14 @@ def _draw_panel(
 
 
 def _limits(panels: Sequence[ScatterPanel], square: bool) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Ends of both axes; above the samples there is room for the text."""
     x, y = (np.concatenate([getattr(panel, name) for panel in panels]) for name in "xy")
     if square:
         x = y = np.concatenate([x, y])
     ends = []
-    for values in (x, y):
+    for values, room in ((x, 0.06), (y, 0.06 if square else TEXT_ROOM)):
         known = values[np.isfinite(values)]
         low, high = (known.min(), known.max()) if known.size else (0.0, 1.0)
-        margin = 0.06 * max(high - low, 1e-6)
-        ends.append((float(low - margin), float(high + margin)))
+        size = max(high - low, 1e-6)
+        ends.append((float(low - 0.06 * size), float(high + room * size)))
     return ends[0], ends[1]

@@ -9,7 +9,7 @@ from dalearn.evaluation.boxes import draw_monthly_correlation
 from dalearn.evaluation.comparison import OPEN_LOOP, Comparison, forecast_label
 from dalearn.evaluation.filter_tables import read_departures
 from dalearn.evaluation.key_numbers import key_rows
-from dalearn.evaluation.maps import draw_maps, maps_make_sense
+from dalearn.evaluation.maps import maps_make_sense
 from dalearn.evaluation.monthly_table import monthly_table, months_side_by_side
 from dalearn.evaluation.page import Page
 from dalearn.evaluation.panels import (
@@ -19,6 +19,7 @@ from dalearn.evaluation.panels import (
     rmsd_panels,
     truth_panels,
 )
+from dalearn.evaluation.region_maps import draw_cell_maps
 from dalearn.evaluation.report import format_number
 from dalearn.evaluation.run_data import RunData
 from dalearn.evaluation.scores import monthly_correlation
@@ -72,7 +73,7 @@ def add_observation_scores(page: Page, run: RunData, comparison: Comparison) -> 
                 f"{_item(FIGURES, quantity)}{quantity}: RMSD of {name}, and difference from the open loop (blue = "
                 "closer to the observations). Colours are those of the other experiments."
             )
-            page.figure(f"{quantity}_map_{name}", draw_maps(panels, cells), caption)
+            page.figure(f"{quantity}_map_{name}", draw_cell_maps(panels, cells), caption)
 
 
 def add_wetness_scores(page: Page, comparison: Comparison) -> None:
@@ -85,7 +86,7 @@ def add_wetness_scores(page: Page, comparison: Comparison) -> None:
         "R with satellite soil moisture before any rescaling to the model: means over the cells.",
     )  # fmt: skip
     if comparison.experiments and maps_make_sense(cells):
-        figure = draw_maps(correlation_panels(comparison, settings.minimum_count), cells)
+        figure = draw_cell_maps(correlation_panels(comparison, settings.minimum_count), cells)
         caption = (
             f"As in {PAPER}, Figure 8: R with satellite soil moisture, analysis − open loop (blue = closer to the "
             "observations)."
@@ -210,7 +211,7 @@ def add_truth_scores(page: Page, comparisons: list[Comparison]) -> None:
         against = dict.fromkeys(comparison.experiments, "truth")
         page.key_numbers += key_rows(comparison, summary, cells_of_quantity, against, "RMSD")
         if maps_make_sense(page.cells):
-            figure = draw_maps(truth_panels(comparison, settings.minimum_count), page.cells)
+            figure = draw_cell_maps(truth_panels(comparison, settings.minimum_count), page.cells)
             caption = f"{quantity} against the truth: open loop, and analysis − open loop (blue = closer to the truth)."
         else:
             figure = draw_run_scores(summary, [f"RMSD ({comparison.units})", "R"], f"{quantity} against the truth")

@@ -68,7 +68,11 @@ def add_stations(page: Page, stations: StationSeries) -> pd.DataFrame:
         "Portal et al., as printed there.",
     )  # fmt: skip
     figure = draw_station_series(stations, shown, f"{name}, surface soil moisture at {hour} UTC", UNITS)
-    page.figure("soil_moisture_series", figure, f"As in {PAPER}, Figure 5: in situ, {satellite} and open loop (WG2).")
+    page.figure(
+        "soil_moisture_series",
+        figure,
+        f"As in {PAPER}, Figure 5: in situ (without cold samples), {satellite} and open loop (WG2).",
+    )
     figure = draw_scatters(
         season_panels(stations, shown), with_units("in situ", UNITS), with_units(satellite, UNITS),
         f"{name}, {satellite} against in situ by season",
