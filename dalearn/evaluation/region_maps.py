@@ -79,7 +79,7 @@ def draw_region_maps(rows: Sequence[Row], cells: Cells, title: str = "", marked:
         0.84 * width * frame.shape + TITLE_HEIGHT + BAR_HEIGHT * _has_bars(rows, number)
         for number, frame in enumerate(frames)
     ]
-    figure = Figure(figsize=(width * columns, sum(heights) + 0.4 * bool(title)), layout="constrained")
+    figure = Figure(figsize=(width * columns, sum(heights) + 0.5 * bool(title)), layout="constrained")
     grid = figure.add_gridspec(len(rows), columns, height_ratios=heights)
     drawn: list[tuple[Axes, _Frame]] = []
     for number, ((region, panels), frame) in enumerate(zip(rows, frames, strict=True)):
@@ -228,6 +228,6 @@ def _draw_boxes(axes: Axes, cells: Cells) -> None:
             )
         )  # fmt: skip
         axes.annotate(
-            area.name, (frame.west, frame.north), (2, 2), textcoords="offset points", fontsize=8.5, va="bottom",
+            area.name, (frame.west, frame.north), (3, -3), textcoords="offset points", fontsize=8.5, va="top",
             path_effects=[withStroke(linewidth=2.2, foreground="white")],
         )  # fmt: skip
