@@ -7,7 +7,7 @@ from dalearn.evaluation.cells import Cells
 from dalearn.evaluation.comparison import OPEN_LOOP, Comparison
 from dalearn.evaluation.land_use import OUTLINED, land_uses
 from dalearn.evaluation.maps import MapPanel, maps_make_sense
-from dalearn.evaluation.page import Page
+from dalearn.evaluation.page import ROJAS_MUNOZ, Page
 from dalearn.evaluation.region_maps import draw_region_maps, same_panels
 from dalearn.evaluation.regions import map_regions
 from dalearn.evaluation.roles import JointRoles
@@ -15,7 +15,7 @@ from dalearn.evaluation.scores import Scores, compute_scores
 from dalearn.evaluation.style import with_units
 from dalearn.evaluation.table_parts import known_mean
 
-PAPER = "Rojas-Munoz et al. (2023)"
+PAPER = ROJAS_MUNOZ
 UNITS = "m3 m-3"
 EXTREME = 0.98
 

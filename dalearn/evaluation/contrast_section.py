@@ -9,7 +9,7 @@ from dalearn.evaluation.cells import Cells
 from dalearn.evaluation.comparison import OPEN_LOOP
 from dalearn.evaluation.land_use import land_use_colours, land_uses
 from dalearn.evaluation.maps import MapPanel, maps_make_sense
-from dalearn.evaluation.page import Page
+from dalearn.evaluation.page import ROJAS_MUNOZ, Page
 from dalearn.evaluation.region_maps import ClassPanel, Row, draw_region_maps, same_panels
 from dalearn.evaluation.regions import Region, areas_of, map_regions
 from dalearn.evaluation.report import format_number
@@ -20,7 +20,7 @@ from dalearn.evaluation.style import run_name, with_units
 from dalearn.evaluation.table_parts import known_mean
 from dalearn.evaluation.year_contrast import ROOT_ZONE_LAYER, YearContrast
 
-PAPER = "Rojas-Munoz et al. (2023)"
+PAPER = ROJAS_MUNOZ
 UNITS = {ROOT_ZONE_LAYER: "m3 m-3", "LAI": "m2 m-2"}
 EXTREME = 0.98
 

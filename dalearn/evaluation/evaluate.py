@@ -24,7 +24,7 @@ from dalearn.evaluation.matching import ObservationSeries
 from dalearn.evaluation.neutralised import NeutralisedTest
 from dalearn.evaluation.operator_section import add_operators, cell_rmsd
 from dalearn.evaluation.operator_test import OperatorTest, read_losses, read_operator_test
-from dalearn.evaluation.page import EvaluationSettings, Page
+from dalearn.evaluation.page import ROJAS_MUNOZ, EvaluationSettings, Page
 from dalearn.evaluation.panels import rmsd_by_run
 from dalearn.evaluation.paper_section import (
     Evidence,
@@ -120,6 +120,10 @@ def evaluate_run(
             name: compare_with_observations(run, name, by_quantity.get(name), settings.satellite_tolerance_hours)
             for name in QUANTITIES
         }
+        joint_roles = find_joint_roles(run)
+        about_backscatter = operator_test is not None or isinstance(compared["sigma0"], Comparison)
+        if joint_roles.concern_paper and not about_backscatter:
+            page.paper = ROJAS_MUNOZ
         _set_spans(page, compared, operator_test)
         add_what_was_run(page, run)
         add_experiments(page, domain)
@@ -134,9 +138,10 @@ def evaluate_run(
         floor = error_of_cells(by_quantity["sigma0"], cells.count) if "sigma0" in by_quantity else None
         of_sigma0 = operator_test if operator_test is not None and operator_test.quantity == "sigma0" else None
         evidence = replace(evidence, operator_test=of_sigma0, neutralised=neutralised, floor=floor)
-        if joint.roles.concern_paper and not evidence.concerns_backscatter:
+        if page.paper == ROJAS_MUNOZ:
             units = wetness.units if wetness is not None else ""
-            add_joint_assimilation(page, run, joint._replace(satellite_units=units, root_zone=root_zone))
+            joint = joint._replace(roles=joint_roles, satellite_units=units, root_zone=root_zone)
+            add_joint_assimilation(page, run, joint)
     if evidence.concerns_backscatter:
         add_statements(page, evidence)
         add_findings(page, evidence)
@@ -203,7 +208,7 @@ def _add_scores(
         above_range={name: statement for name, statement in above.items() if statement is not None},
     )  # fmt: skip
     joint = JointEvidence(
-        find_joint_roles(run), as_retrieved, rescaled=known.get("SSM"),
+        retrieved=as_retrieved, rescaled=known.get("SSM"),
         in_situ=None if isinstance(local, str) else local,
         truth=truths[1] if isinstance(truths[1], Comparison) else None,
     )  # fmt: skip

@@ -8,12 +8,12 @@ import pandas as pd
 from dalearn.evaluation import joint_findings as found
 from dalearn.evaluation.agreement_section import add_agreement
 from dalearn.evaluation.comparison import OPEN_LOOP, Comparison
-from dalearn.evaluation.contrast_section import PAPER, add_contrast
+from dalearn.evaluation.contrast_section import add_contrast
 from dalearn.evaluation.findings import Finding, findings_table
 from dalearn.evaluation.joint_statements import state_agreement, state_root_zone, state_truth
 from dalearn.evaluation.land_use import IRRIGATED
 from dalearn.evaluation.matching import ObservationSeries, match_to_times
-from dalearn.evaluation.page import Page
+from dalearn.evaluation.page import ROJAS_MUNOZ, Page
 from dalearn.evaluation.relative_difference import RelativeDifferences, relative_differences
 from dalearn.evaluation.roles import JointRoles
 from dalearn.evaluation.root_zone_change import root_zone_change
@@ -24,6 +24,7 @@ from dalearn.evaluation.station_section import add_relative_differences, add_sta
 from dalearn.evaluation.style import pretty_units
 from dalearn.evaluation.year_contrast import ROOT_ZONE_LAYER, YearContrast, contrast_years
 
+PAPER = ROJAS_MUNOZ
 WATER = ("", "m3 m-3")
 
 
@@ -34,7 +35,7 @@ class JointEvidence(NamedTuple):
     ``satellite_units`` of the former; ``in_situ`` at the surface, ``root_zone`` the probes at 30 cm; ``truth`` WG2.
     """
 
-    roles: JointRoles
+    roles: JointRoles = JointRoles()
     retrieved: Comparison | None = None
     satellite_units: str = ""
     rescaled: Comparison | None = None

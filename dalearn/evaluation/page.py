@@ -13,6 +13,8 @@ from dalearn.evaluation.style import pretty_units, save_figure
 from dalearn.evaluation.table_parts import ScoreSettings, write_table
 from dalearn.evaluation.year_contrast import ContrastSettings
 
+CORCHIA, ROJAS_MUNOZ = "Corchia et al. (2023)", "Rojas-Munoz et al. (2023)"
+
 
 @dataclass(frozen=True)
 class EvaluationSettings:
@@ -41,7 +43,8 @@ class EvaluationSettings:
 class Page:
     """The report being built, and the files written so far by name.
 
-    ``map_spans``: colours of the RMSD maps of each quantity, the same in all figures.
+    ``map_spans``: colours of the RMSD maps of each quantity, the same in all figures.  ``paper``: which the sections
+    common to all runs are compared with.
     """
 
     directory: Path
@@ -53,6 +56,11 @@ class Page:
     missing: list[str] = field(default_factory=list)
     key_numbers: list[dict[str, Any]] = field(default_factory=list)
     map_spans: dict[str, tuple[float, float] | None] = field(default_factory=dict)
+    paper: str = CORCHIA
+
+    def as_in(self, paper: str, item: str, text: str) -> str:
+        """``text`` as the caption of an ``item`` of ``paper``, or by itself where the run is not about that paper."""
+        return f"As in {paper}, {item}: {text}" if paper == self.paper else text[:1].upper() + text[1:]
 
     def table(self, name: str, frame: pd.DataFrame, caption: str, show: bool = True) -> None:
         """Write ``tables/<name>.csv`` and show it in the report (long tables are only written)."""

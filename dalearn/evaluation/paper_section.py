@@ -14,7 +14,7 @@ from dalearn.evaluation.findings import Finding
 from dalearn.evaluation.maps import maps_make_sense
 from dalearn.evaluation.neutralised import NeutralisedTest, add_neutralised
 from dalearn.evaluation.operator_test import OperatorTest
-from dalearn.evaluation.page import Page
+from dalearn.evaluation.page import CORCHIA, Page
 from dalearn.evaluation.published import beside_published
 from dalearn.evaluation.region_maps import draw_cell_maps
 from dalearn.evaluation.roles import Roles
@@ -35,7 +35,7 @@ from dalearn.evaluation.study_section import add_studies
 from dalearn.evaluation.style import pretty_units
 from dalearn.evaluation.table_parts import ScoreSettings
 
-PAPER = "Corchia et al. (2023)"
+PAPER = CORCHIA
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,11 @@ def add_experiments(page: Page, domain: Domain | None) -> None:
     configuration = page.directory / "config.yaml"
     table = experiment_table(configuration) if configuration.exists() else pd.DataFrame()
     if len(table):
-        page.table("experiments", table, f"As in {PAPER}, Table 1: experiments.")
+        page.table("experiments", table, f"As in {page.paper}, Table 1: experiments.")
     if domain is not None and maps_make_sense(page.cells):
-        caption = f"As in {PAPER}, Figure 1: altitude, and fractions of the cell by vegetation. Triangles: stations."
+        caption = page.as_in(
+            PAPER, "Figure 1", "altitude, and fractions of the cell by vegetation. Triangles: stations."
+        )
         page.figure("domain", draw_cell_maps(domain_panels(domain), page.cells, columns=3), caption)
 
 

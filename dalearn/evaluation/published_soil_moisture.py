@@ -6,6 +6,7 @@ from dalearn.evaluation.cells import Cells
 from dalearn.evaluation.seasons import ALL
 from dalearn.evaluation.station_scores import IN_SITU, PAIR
 
+NO_AREA, ALL_STATIONS = "outside the sub-domains", "all stations"
 PAPER_STATION = "LGC"  # La Grand Combe
 # Table 2, first minus second of each pair: R, ubRMSD, RMSD, MB (m3 m-3), N
 STATION_SCORES = {
@@ -48,10 +49,12 @@ def products_beside_published(table: pd.DataFrame, satellite: str, cells: Cells,
     """Table 3: averages over the stations of every area of this run, then the rows of the paper."""
     own = table[(table[PAIR] == f"{satellite} vs. {IN_SITU}") & (table["season"] == ALL)]
     area = {cells.label(cell): cells.area[cell] for cell in range(cells.count) if cells.station[cell]}
-    place = own["station"].map(lambda name: area.get(name) or "all stations")
+    place = own["station"].map(lambda name: area.get(name) or NO_AREA)
     groups = list(own.groupby(place, sort=False))
     if len(groups) > 1:
-        groups.append(("all stations", own))
+        groups.append((ALL_STATIONS, own))
+    if len(groups) == 1 and groups[0][0] == NO_AREA:
+        groups = [(ALL_STATIONS, own)]
     deviation = next(name for name in own if str(name).startswith("ubRMSD"))
     rows = [
         ("this run", satellite, f"{name}, {period}", group["R"].mean(), group[deviation].mean(), group["R"].count())

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from dalearn.evaluation.cells import Cells
-from dalearn.evaluation.maps import unwrapped
+from dalearn.evaluation.maps import MINIMUM_MAP_CELLS, grid_spacing, unwrapped
 
 FILLED_SHARE = 0.5
 POSITION_TOLERANCE = 0.2  # of the grid spacing
 _DIGITS = 4
+_NEAR = 0.5  # degrees; the number of steps between cells further apart is not certain
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Raster:
 
 def raster_of(cells: Cells, chosen: np.ndarray) -> Raster | None:
     """The ``chosen`` cells (index) on their grid; None where they do not form one, or two share a place."""
-    axes = [_axis(cells.latitude[chosen]), _axis(unwrapped(cells.longitude)[chosen])]
+    axes = [_axis(coordinate, chosen) for coordinate in (cells.latitude, unwrapped(cells.longitude))]
     if axes[0] is None or axes[1] is None:
         return None
     (row, latitude), (column, longitude) = axes[0], axes[1]
@@ -72,28 +73,38 @@ def areas_of(cells: Cells) -> list[Region]:
 
 
 def map_regions(cells: Cells) -> list[Region]:
-    """What maps show: the whole domain, or its sub-domains where most of what lies between them is not in the run."""
+    """What maps show: the whole domain, or its sub-domains where most of what lies between them is not in the run.
+
+    A few single cells outside, such as stations, are then on no map.
+    """
     raster = raster_of(cells, np.arange(cells.count))
     rows, columns = raster.shape if raster is not None else (1, cells.count)
     areas = areas_of(cells)
     if cells.count >= FILLED_SHARE * rows * columns or not areas[0].name:
         return [whole(cells)]
     rest = np.flatnonzero(np.array([not name for name in cells.area]))
-    return areas + ([Region("elsewhere", rest)] if rest.size else [])
+    return areas + ([Region("elsewhere", rest)] if rest.size >= MINIMUM_MAP_CELLS else [])
 
 
 def whole(cells: Cells) -> Region:
     return Region("", np.arange(cells.count))
 
 
-def _axis(coordinate: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Index of every coordinate on its axis, and the edges of the axis in degrees; None where it has no even steps."""
-    steps = np.diff(np.unique(np.round(coordinate, _DIGITS)))
+def _axis(every: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Index of the ``chosen`` coordinates on their axis and its edges in degrees; None where they have no even steps.
+
+    The step is that of ``every`` coordinate of the run: a sub-domain may be too sparse to show it.
+    """
+    steps = np.diff(np.unique(np.round(every, _DIGITS)))
     if not steps.size:
         return None
-    typical = np.median(steps)
+    common = grid_spacing(every)
+    single = steps[np.abs(steps - common) < 0.5 * common]
+    typical = float(np.median(single)) if single.size else common
+    coordinate = every[chosen]
     number = np.round(steps / typical)
-    spacing = steps.sum() / max(number.sum(), 1)
+    near = (number > 0) & (number * typical < _NEAR)
+    spacing = steps[near].sum() / number[near].sum() if near.any() else typical
     start = coordinate.min()
     index = np.round((coordinate - start) / spacing).astype(int)
     if np.any(np.abs(coordinate - start - index * spacing) > POSITION_TOLERANCE * spacing):

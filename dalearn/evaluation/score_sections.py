@@ -11,7 +11,7 @@ from dalearn.evaluation.filter_tables import read_departures
 from dalearn.evaluation.key_numbers import key_rows
 from dalearn.evaluation.maps import maps_make_sense
 from dalearn.evaluation.monthly_table import monthly_table, months_side_by_side
-from dalearn.evaluation.page import Page
+from dalearn.evaluation.page import CORCHIA, Page
 from dalearn.evaluation.panels import (
     correlation_panels,
     difference_limit,
@@ -26,7 +26,6 @@ from dalearn.evaluation.scores import monthly_correlation
 from dalearn.evaluation.style import pretty_units, quantity_label
 from dalearn.evaluation.tables import cell_table, class_table, soil_moisture_table, station_table, summary_table
 
-PAPER = "Corchia et al. (2023)"
 TABLES = {"sigma0": "Table 3", "LAI": "Table 4"}
 FIGURES = {"sigma0": "Figure 5", "LAI": "Figure 6"}
 BOLD_RMSD, BOLD_R = -0.5, 0.4  # differences printed in bold in Tables 3 and 4
@@ -70,9 +69,10 @@ def add_observation_scores(page: Page, run: RunData, comparison: Comparison) -> 
                 comparison, name, settings.minimum_count, name in used, page.map_spans.get(quantity), limit
             )
             caption = (
-                f"{_item(FIGURES, quantity)}{quantity}: RMSD of {name}, and difference from the open loop (blue = "
-                "closer to the observations). Colours are those of the other experiments."
+                f"{quantity}: RMSD of {name}, and difference from the open loop (blue = closer to the observations). "
+                "Colours are those of the other experiments."
             )
+            caption = _with_item(page, FIGURES, quantity, caption)
             page.figure(f"{quantity}_map_{name}", draw_cell_maps(panels, cells), caption)
 
 
@@ -87,11 +87,8 @@ def add_wetness_scores(page: Page, comparison: Comparison) -> None:
     )  # fmt: skip
     if comparison.experiments and maps_make_sense(cells):
         figure = draw_cell_maps(correlation_panels(comparison, settings.minimum_count), cells)
-        caption = (
-            f"As in {PAPER}, Figure 8: R with satellite soil moisture, analysis − open loop (blue = closer to the "
-            "observations)."
-        )
-        page.figure("SSM_correlation_difference", figure, caption)
+        caption = "R with satellite soil moisture, analysis − open loop (blue = closer to the observations)."
+        page.figure("SSM_correlation_difference", figure, page.as_in(CORCHIA, "Figure 8", caption))
 
 
 def _add_station_tables(page: Page, comparison: Comparison) -> None:
@@ -101,11 +98,12 @@ def _add_station_tables(page: Page, comparison: Comparison) -> None:
         place = "at the stations, from west to east" if page.cells.stations else "by cell"
         name = f"{comparison.quantity}_stations_{experiment}"
         caption = f"{comparison.quantity}: {experiment} (analysis) and open loop {place}."
-        page.table(name, frame, f"{_item(TABLES, comparison.quantity)}{caption}{_beyond(frame, comparison)}")
+        beyond = _beyond(frame, comparison) if page.paper == CORCHIA else ""
+        page.table(name, frame, _with_item(page, TABLES, comparison.quantity, caption + beyond))
 
 
-def _item(items: Mapping[str, str], quantity: str) -> str:
-    return f"As in {PAPER}, {items[quantity]}: " if quantity in items else ""
+def _with_item(page: Page, items: Mapping[str, str], quantity: str, text: str) -> str:
+    return page.as_in(CORCHIA, items[quantity], text) if quantity in items else text
 
 
 def _beyond(frame: pd.DataFrame, comparison: Comparison) -> str:
@@ -174,14 +172,13 @@ def add_in_situ_scores(page: Page, comparison: Comparison) -> pd.DataFrame | Non
     places = f"{len(rows)} stations" if len(rows) > 1 else page.cells.label(rows[0])
     figure = draw_monthly_correlation(monthly, f"Monthly R with in situ surface soil moisture, {places}")
     caption = (
-        f"As in {PAPER}, Figure 9: R within each month over stations and years, boxes at the quartiles, whiskers at "
-        "minimum and maximum; number of values in brackets."
+        "R within each month over stations and years, boxes at the quartiles, whiskers at minimum and maximum; number "
+        "of values in brackets."
     )
-    page.figure("SSM_in_situ_monthly", figure, caption)
+    page.figure("SSM_in_situ_monthly", figure, page.as_in(CORCHIA, "Figure 9", caption))
     table = monthly_table(monthly, settings)
-    page.table(
-        "SSM_in_situ_monthly", table, f"As in {PAPER}, Figure 9: quartiles and differences by month.", show=False
-    )
+    caption = page.as_in(CORCHIA, "Figure 9", "quartiles and differences by month.")
+    page.table("SSM_in_situ_monthly", table, caption, show=False)
     page.report.table(
         months_side_by_side(table),
         "Median R of each month over stations and years, and the difference of the medians from the open loop with "

@@ -6,7 +6,7 @@ import numpy as np
 
 from dalearn.evaluation.compare import STATE_VARIABLE
 from dalearn.evaluation.comparison import OPEN_LOOP, Comparison
-from dalearn.evaluation.page import Page
+from dalearn.evaluation.page import CORCHIA, Page
 from dalearn.evaluation.run_data import RunData
 from dalearn.evaluation.scores import compute_scores
 from dalearn.evaluation.series import SeriesPanel, draw_series
@@ -31,7 +31,7 @@ def add_series(page: Page, run: RunData, comparisons: list[Comparison]) -> None:
         if not single and not page.settings.series_cells:
             caption += ", the station of the paper" if shown else ", where the open loop is furthest from the reference"
         if any(comparison.quantity == "LAI" for comparison in chosen):
-            caption = f"As in Corchia et al. (2023), Figure 7: {caption}"
+            caption = page.as_in(CORCHIA, "Figure 7", caption)
         figure = draw_series(panels, f"{name}, state at the window ends")
         page.figure(f"series_{re.sub(r'[^0-9A-Za-z]+', '_', name)}", figure, caption + ".")
 

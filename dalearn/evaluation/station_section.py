@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dalearn.evaluation.comparison import OPEN_LOOP
-from dalearn.evaluation.page import Page
+from dalearn.evaluation.page import ROJAS_MUNOZ, Page
 from dalearn.evaluation.published_soil_moisture import (
     PAPER_STATION,
     products_beside_published,
@@ -21,7 +21,7 @@ from dalearn.evaluation.station_figures import draw_season_boxes, draw_station_s
 from dalearn.evaluation.station_scores import PAIR, StationSeries, pair_table, station_means
 from dalearn.evaluation.style import BLUE, GREEN, ORANGE, PURPLE, VERMILLION, run_name, with_units
 
-PAPER = "Rojas-Munoz et al. (2023)"
+PAPER = ROJAS_MUNOZ
 UNITS = "m3 m-3"
 YEAR_COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE)
 MAXIMUM_ROWS = 40
