@@ -80,6 +80,11 @@ def make_run() -> Callable[..., SyntheticRun]:
     return build_run
 
 
+@pytest.fixture(scope="session")
+def make_joint_run() -> Callable[..., SyntheticRun]:
+    return build_joint_run
+
+
 def build_run(
     directory: Path, cells: Cells, days: int = 240, twin: bool = True, seed: int = 0, current: bool = True
 ) -> SyntheticRun:
@@ -240,69 +245,57 @@ JOINT = {"SSM": ("SSM",), "LAI": ("LAI",), "SSM_LAI": ("SSM", "LAI")}
 REMAINING = {"SSM": (0.8, 0.95), "LAI": (0.97, 0.7), "SSM_LAI": (0.7, 0.5)}  # of the error of WG2, and of WG5 and LAI
 
 
-@pytest.fixture(scope="session")
-def make_joint_run() -> Callable[..., SyntheticRun]:
-    return build_joint_run
-
-
-def build_joint_run(directory: Path, cells: Cells, years: int = 3, twin: bool = True, seed: int = 0) -> SyntheticRun:
-    """Windows that end at 18 UTC from 2017, irrigation in the truth only, experiments with soil moisture, LAI, both."""
+def build_joint_run(directory: Path, cells: Cells, years: int = 3, seed: int = 0) -> SyntheticRun:
+    """Windows that end at 18 UTC, irrigation in the truth only, experiments with soil moisture, LAI and both."""
     directory.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(seed)
     time = np.arange(np.datetime64("2017-01-01T18"), np.datetime64(f"{2017 + years}-01-01T00"), np.timedelta64(24, "h"))
     time, shape = time.astype("datetime64[ns]"), (len(time), cells.count)
     day = (time - time[0]) / np.timedelta64(1, "D")
     season = np.sin((day - 100) * 2 * np.pi / 365.25)[:, None]
-    dry = np.array([0.0, 0.03, -0.04])[(time.astype("datetime64[Y]").astype(int) - 47) % 3][:, None]
     summer = np.maximum(season, 0.0)
+    dry = np.array([0.0, 0.03, -0.04])[(time.astype("datetime64[Y]").astype(int) - 47) % 3][:, None]
     water = np.where(cells.with_land_use("flooded", "sprinkled"), 0.08, 0.0) * summer * (1.0 - 8.0 * dry)
     weather = memory(generator, (len(time), 1), 10)
     truth = {"LAI": 2.0 + 1.3 * season + np.zeros(shape)}
     for layer, name in enumerate(LAYERS):
         own = 0.3 * memory(generator, shape, 8 * (layer + 1))
         truth[name] = 0.22 - 0.05 * season + dry + (0.045 - 0.004 * layer) * (weather + own) + water
-    truth["TG2"] = 285.0 + 9.0 * season + np.zeros(shape)
     error = {name: 0.02 * memory(generator, shape, 25) - water for name in LAYERS}
     error["LAI"] = 0.5 * summer + 0.3 * memory(generator, shape, 60) - 4.0 * water
-    error["TG2"] = np.zeros(shape)
+    truth["TG2"], error["TG2"] = 285.0 + 9.0 * season + np.zeros(shape), np.zeros(shape)
     open_loop = {name: values + error[name] for name, values in truth.items()}
     write_states(directory / "open_loop.nc", time, open_loop, cells)
-    if twin:
-        write_states(directory / "truth.nc", time, truth, cells)
-    blind = np.where(cells.with_land_use("karst"), 0.0, 1.0)
-    retrieved = 0.03 + 0.6 * (0.2 + blind * (truth["WG2"] - 0.2)) + 0.02 * generator.standard_normal(shape)
+    write_states(directory / "truth.nc", time, truth, cells)
+    blind = np.where(cells.with_land_use("karst"), 0.0, 0.6)
+    retrieved = 0.15 + blind * (truth["WG2"] - 0.2) + 0.02 * generator.standard_normal(shape)
     retrieved[np.arange(len(time)) % 6 != 2] = np.nan
+    rescaled = (retrieved - 0.15) / 0.6 + 0.2
     leaves = truth["LAI"] + 0.2 * generator.standard_normal(shape)
     leaves[np.arange(len(time)) % 10 != 4] = np.nan
-    rescaled = (retrieved - 0.15) / 0.6 + 0.2
-    data: dict[str, list[np.ndarray]] = {}
+    data = {}
     for name, used in JOINT.items():
         for variable in ("LAI", *LAYERS, "TG2"):
             kept = REMAINING[name][0 if variable in ("WG1", "WG2") else 1]
             data.setdefault(variable, []).append(truth[variable] + kept * error[variable])
         for quantity, values in (("SSM", rescaled), ("LAI", leaves)):
-            state = truth["WG2" if quantity == "SSM" else "LAI"]
             given = values if quantity in used else np.full(shape, np.nan)
             data.setdefault(f"{quantity}_observed", []).append(given)
-            data.setdefault(f"{quantity}_departure", []).append(given - state)
+            data.setdefault(f"{quantity}_departure", []).append(0.1 * given)
     analysis = xr.Dataset(
         {name: (("experiment", "time", "cell"), np.stack(values).astype("float32")) for name, values in data.items()}
     )
-    for name in analysis:
-        analysis[name].attrs["units"] = "m2 m-2" if str(name).startswith("LAI") else "m3 m-3"
     coordinates = {"latitude": ("cell", cells.latitude), "longitude": ("cell", cells.longitude)}
     analysis.assign_coords(experiment=list(JOINT), time=time, **coordinates).to_netcdf(directory / "analysis.nc")
     satellite = _samples("SSM", time, retrieved, np.arange(cells.count))
     stations = np.array(cells.stations, dtype=int)
-    probes = [truth[name][:, stations] * 0.8 + 0.02 * generator.standard_normal((len(time), len(stations)))
-              for name in ("WG2", "WG5")]  # fmt: skip
+    noise = 0.02 * generator.standard_normal((2, len(time), len(stations)))
+    probes = [0.8 * truth[name][:, stations] + noise[row] for row, name in enumerate(("WG2", "WG5"))]
     in_situ, root_zone = (_samples("SSM", time, values, stations) for values in probes)
     return SyntheticRun(directory, cells, time.astype("datetime64[s]"), satellite, in_situ, retrieved, {}, root_zone)
 
 
 def _samples(quantity: str, time: np.ndarray, values: np.ndarray, cells: np.ndarray) -> Observations:
     row, column = np.nonzero(np.isfinite(values))
-    counts = {"read": len(row), "kept": len(row)}
-    return Observations(
-        quantity, "m3 m-3", time[row], cells[column], values[row, column], np.full(len(row), 0.02), counts
-    )
+    error, counts = np.full(len(row), 0.02), {"read": len(row), "kept": len(row)}
+    return Observations(quantity, "m3 m-3", time[row], cells[column], values[row, column], error, counts)

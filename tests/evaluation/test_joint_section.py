@@ -29,7 +29,12 @@ def finished(make_joint_run, tmp_path_factory):
     use = ["karst"] * 3 + ["sprinkled"] * 3 + ["rain-fed"] * 3 + ["flooded"] * 6 + ["rain-fed"] * 3
     station = ["" if cell not in (1, 10) else {1: "LGC", 10: "PZN"}[cell] for cell in range(18)]
     cells = Cells(
-        44.0 + 0.01 * row - far, 4.0 + 0.01 * column + far, station, ["crops"] * 18, ["ales"] * 9 + ["camargue"] * 9, use
+        44.0 + 0.01 * row - far,
+        4.0 + 0.01 * column + far,
+        station,
+        ["crops"] * 18,
+        ["ales"] * 9 + ["camargue"] * 9,
+        use,
     )
     run = make_joint_run(tmp_path_factory.mktemp("joint") / "run", cells)
     result = evaluate_run(
@@ -40,7 +45,7 @@ def finished(make_joint_run, tmp_path_factory):
 
 
 def test_everything_is_there(finished):
-    run, result = finished
+    _, result = finished
     areas = {"year_contrast_area_ales", "year_contrast_area_camargue"}
     assert CONTRAST | MAPS | STATIONS | areas | {"root_zone_relative_differences"} <= set(result.figures)
     items = pd.read_csv(result.tables["paper_items"]).set_index("item")["here"]
@@ -92,6 +97,11 @@ def copied(finished, tmp_path):
     return dataclasses.replace(run, directory=tmp_path / "run")
 
 
+def on_a_line(cells):
+    """The same without maps, which take their time."""
+    return dataclasses.replace(cells, latitude=np.full(cells.count, 43.0))
+
+
 def rewrite(path, change):
     with xr.open_dataset(path) as dataset:
         changed = change(dataset.load())
@@ -120,7 +130,7 @@ def test_real_data_without_names_of_the_land(copied):
 
 def test_other_units_leave_only_the_correlation(copied):
     satellite = dataclasses.replace(copied.satellite, units="%", value=100 * copied.satellite.value)
-    result = evaluate_run(copied.directory, copied.cells, observations=[satellite], settings=SETTINGS)
+    result = evaluate_run(copied.directory, on_a_line(copied.cells), observations=[satellite], settings=SETTINGS)
     assert "ubRMSD (m3 m-3)" not in pd.read_csv(result.tables["agreement_as_retrieved"])
     statements = pd.read_csv(result.tables["key_statements"])["statement"]
     assert not statements.str.contains("ubRMSD of S1").any()
@@ -137,6 +147,7 @@ def test_backscatter_keeps_its_own_report(copied):
         return dataset.assign(sigma0_open_loop=dataset["sigma0_observed"][0])
 
     rewrite(copied.directory / "analysis.nc", add)
-    result = evaluate_run(copied.directory, copied.cells, observations=[copied.satellite], settings=SETTINGS)
-    assert not (CONTRAST | MAPS) & set(result.figures)
+    cells = on_a_line(copied.cells)
+    result = evaluate_run(copied.directory, cells, observations=[copied.satellite], settings=SETTINGS)
+    assert not {"year_contrast", "agreement_as_retrieved", "key_statements"} & set(result.tables)
     assert "Corchia" in result.report.read_text()
