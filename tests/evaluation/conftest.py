@@ -264,8 +264,7 @@ def build_joint_run(directory: Path, cells: Cells, years: int = 3, seed: int = 0
     error = {name: 0.02 * memory(generator, shape, 25) - water for name in LAYERS}
     error["LAI"] = 0.5 * summer + 0.3 * memory(generator, shape, 60) - 4.0 * water
     truth["TG2"], error["TG2"] = 285.0 + 9.0 * season + np.zeros(shape), np.zeros(shape)
-    open_loop = {name: values + error[name] for name, values in truth.items()}
-    write_states(directory / "open_loop.nc", time, open_loop, cells)
+    write_states(directory / "open_loop.nc", time, {name: truth[name] + error[name] for name in truth}, cells)
     write_states(directory / "truth.nc", time, truth, cells)
     blind = np.where(cells.with_land_use("karst"), 0.0, 0.6)
     retrieved = 0.15 + blind * (truth["WG2"] - 0.2) + 0.02 * generator.standard_normal(shape)
@@ -288,7 +287,7 @@ def build_joint_run(directory: Path, cells: Cells, years: int = 3, seed: int = 0
     coordinates = {"latitude": ("cell", cells.latitude), "longitude": ("cell", cells.longitude)}
     analysis.assign_coords(experiment=list(JOINT), time=time, **coordinates).to_netcdf(directory / "analysis.nc")
     satellite = _samples("SSM", time, retrieved, np.arange(cells.count))
-    stations = np.array(cells.stations, dtype=int)
+    stations = np.array(cells.stations)
     noise = 0.02 * generator.standard_normal((2, len(time), len(stations)))
     probes = [0.8 * truth[name][:, stations] + noise[row] for row, name in enumerate(("WG2", "WG5"))]
     in_situ, root_zone = (_samples("SSM", time, values, stations) for values in probes)
