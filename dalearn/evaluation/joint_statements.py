@@ -51,7 +51,7 @@ def state_root_zone(
                 f"mean absolute change of WG5 from the open loop over the {irrigated.sum()} irrigated cells: "
                 f"{roles.joint} minus {other}",
                 "above 0", value, WATER, float(low), float(high), value > 0,
-                _by_use(change, [roles.joint, other], cells),
+                _by_use(change, [roles.joint, other], cells) + _doubt(low, high),
             )
         )  # fmt: skip
     if roles.moisture:
@@ -86,7 +86,7 @@ def state_truth(truth: Comparison, roles: JointRoles, cells: Cells, settings: Sc
                     f"{score} of WG2 against the truth over the {irrigated.sum()} irrigated cells: {run} minus open "
                     "loop",
                     mark if marked else INFORMATION, found.value, "1" if score == "R" else WATER, found.low, found.high,
-                    wanted if marked else None, f"Better in {found.better} of {found.cells} cells{uses}.",
+                    wanted if marked else None, f"Better in {found.better} of {found.cells} cells{uses}.{_doubt(found.low, found.high)}",
                 )
             )  # fmt: skip
     return statements
@@ -117,7 +117,8 @@ def state_agreement(
                     f"{score} of {satellite} with WG2 over the {chosen.sum()} {use} cells: {roles.joint} minus open "
                     "loop",
                     mark, found.value, "1" if score == "R" else WATER, found.low, found.high, met(found.value),
-                    f"Better in {found.better} of {found.cells} cells; the experiment assimilated {satellite}.",
+                    f"Better in {found.better} of {found.cells} cells; the experiment assimilated {satellite}."
+                    + _doubt(found.low, found.high),
                 )
             )  # fmt: skip
     return statements
@@ -151,6 +152,11 @@ def _difference(by_cell: np.ndarray, drawn: np.ndarray, good: float, settings: S
     value = known_mean(by_cell)
     low, high = interval(mean_over_cells(drawn[:, known]), value, settings.level)
     return Difference(value, float(low), float(high), int((good * by_cell > 0).sum()), int(known.sum()))
+
+
+def _doubt(low: float | np.ndarray, high: float | np.ndarray) -> str:
+    """A sentence where the interval of a difference does not tell it from none."""
+    return " The interval contains 0: not told apart from no difference." if low <= 0 <= high else ""
 
 
 def _by_use(change: RootZoneChange, runs: list[str], cells: Cells) -> str:
