@@ -86,7 +86,8 @@ def state_truth(truth: Comparison, roles: JointRoles, cells: Cells, settings: Sc
                     f"{score} of WG2 against the truth over the {irrigated.sum()} irrigated cells: {run} minus open "
                     "loop",
                     mark if marked else INFORMATION, found.value, "1" if score == "R" else WATER, found.low, found.high,
-                    wanted if marked else None, f"Better in {found.better} of {found.cells} cells{uses}.{_doubt(found.low, found.high)}",
+                    wanted if marked else None, f"Better in {found.better} of {found.cells} cells{uses}."
+                    + _doubt(found.low, found.high),
                 )
             )  # fmt: skip
     return statements
