@@ -15,7 +15,6 @@ from dalearn.evaluation.regions import Region, areas_of, map_regions
 from dalearn.evaluation.report import format_number
 from dalearn.evaluation.roles import JointRoles
 from dalearn.evaluation.scatter_figure import ScatterPanel, draw_scatters
-from dalearn.evaluation.scores import compute_scores
 from dalearn.evaluation.style import run_name, with_units
 from dalearn.evaluation.table_parts import known_mean
 from dalearn.evaluation.year_contrast import ROOT_ZONE_LAYER, YearContrast
@@ -73,7 +72,7 @@ def contrast_table(contrast: YearContrast, roles: JointRoles, cells: Cells) -> p
             for run in roles.every:
                 row[f"{run} effect on {variable} ({units})"] = known_mean(contrast.effect(variable, run)[chosen])
         for run in roles.every:
-            row[f"{run} R"] = _correlation(contrast, run, chosen)
+            row[f"{run} R"] = contrast.correlation(run, chosen)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -141,12 +140,7 @@ def _scatter_panels(
             groups = {use: cells.with_land_use(use)[inside] for use in uses}
             unknown = ~np.isin(np.array(cells.land_use)[inside], uses)
             groups |= {"other": unknown} if uses and unknown.any() else {}
-            text = f"R = {format_number(_correlation(contrast, run, inside))}, N = {inside.sum()}"
+            text = f"R = {format_number(contrast.correlation(run, inside))}, N = {inside.sum()}"
             title = f"{area.name}: {run}" if area.name else run
             panels.append(ScatterPanel(title, water, leaves, text, groups, colours | {"other": "#999999"}))
     return panels
-
-
-def _correlation(contrast: YearContrast, run: str, chosen: np.ndarray) -> float:
-    water, leaves = (contrast.effect(name, run)[chosen][:, None] for name in (ROOT_ZONE_LAYER, "LAI"))
-    return float(compute_scores(leaves, water, 3).correlation[0])

@@ -86,7 +86,7 @@ def find_contrast(contrast: YearContrast, roles: JointRoles) -> list[Finding]:
         shown = size[roles.moisture] == min(size.values())
         paper = "S1 SSM alone has little effect on the year-to-year difference of WG5, the others a greater one"
         findings.append(Finding("Figure 9", paper, f"mean absolute effect: {listed} {units}", shown))
-    correlation = {run: _correlation(contrast, run) for run in roles.every}
+    correlation = {run: contrast.correlation(run) for run in roles.every}
     listed = _listed(correlation)
     both = bool(roles.leaves and roles.moisture)
     separate = both and correlation[roles.leaves] < -0.5 and abs(correlation[roles.moisture]) < 0.5
@@ -124,11 +124,6 @@ def find_agreement(retrieved: Comparison, roles: JointRoles, cells: Cells, minim
         shown = rise[roles.joint] > 0 and rise[roles.joint] == max(rise.values())
         findings.append(Finding("Figures 12, 13", paper, f"mean difference in R: {listed}", shown))
     return findings
-
-
-def _correlation(contrast: YearContrast, run: str) -> float:
-    water, leaves = (contrast.effect(name, run)[:, None] for name in (ROOT_ZONE_LAYER, "LAI"))
-    return float(compute_scores(leaves, water, 3).correlation[0])
 
 
 def _listed(means: Mapping[str, float]) -> str:

@@ -10,12 +10,13 @@ import numpy as np
 
 from dalearn.evaluation.comparison import OPEN_LOOP
 from dalearn.evaluation.run_data import RunData
-from dalearn.evaluation.scores import MINIMUM_MONTHLY_COUNT
+from dalearn.evaluation.scores import MINIMUM_MONTHLY_COUNT, compute_scores
 from dalearn.evaluation.seasons import month_of, year_of
 from dalearn.evaluation.style import MONTH_NAMES
 
 ROOT_ZONE_LAYER = "WG5"  # 0.2-0.4 m
 JULY = 7
+MINIMUM_CELLS = 10
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class YearContrast:
     def effect(self, variable: str, run: str) -> np.ndarray:
         """Change of ``run`` minus that of the open loop, (cell,): what the analysis added more in the dry year."""
         return self.change[variable][run] - self.change[variable][OPEN_LOOP]
+
+    def correlation(self, run: str, chosen: np.ndarray | slice = slice(None)) -> float:
+        """R over the ``chosen`` cells of the effects on LAI and on WG5 (Figure 11); NaN for fewer than ten."""
+        water, leaves = (self.effect(name, run)[chosen][:, None] for name in (ROOT_ZONE_LAYER, "LAI"))
+        return float(compute_scores(leaves, water, MINIMUM_CELLS).correlation[0])
 
 
 def contrast_years(run: RunData, experiments: Sequence[str], settings: ContrastSettings) -> YearContrast | str:

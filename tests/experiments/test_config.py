@@ -251,6 +251,14 @@ MISTAKES = {
     "no path": (changed("observations.0.path", None), "observations.sigma0.path is missing"),
     "surface twice": (changed("surface.path", "surface.nc"), "surface: give either path or cells"),
     "in situ": ({**SITE, "evaluation": {"in_situ": "LAI"}}, "evaluation.in_situ: LAI observes LAI"),
+    "in situ root zone": (
+        {**SITE, "evaluation": {"in_situ_root_zone": "probes"}},
+        "evaluation.in_situ_root_zone: no observations are called 'probes'",
+    ),
+    "contrast month": ({**SITE, "evaluation": {"contrast_month": 13}}, "evaluation.contrast_month: 13 is not a month"),
+    "one year twice": (
+        {**SITE, "evaluation": {"dry_year": 2008, "wet_year": 2008}}, "evaluation.wet_year: 2008 is the dry_year too"
+    ),
     "name with a slash": (changed("name", "a/b"), "name: 'a/b' cannot name a run directory"),
     "key twice": ("name: a\nname: b\n", "key 'name' is given twice"),
     "not YAML": ("name: [a\nland: {", "not valid YAML"),
