@@ -97,21 +97,21 @@ def _add_maps(page: Page, contrast: YearContrast, roles: JointRoles) -> None:
     )  # fmt: skip
     leaves = {run: contrast.effect("LAI", run) for run in roles.every}
     uses = land_uses(cells)
-    classes = ClassPanel("d) land use", cells.land_use, uses) if uses else None
-    if classes is None:
+    classes = [ClassPanel("d) land use", cells.land_use, uses)] if uses else []
+    if not classes:
         page.absent("Land use of the cells is not known: Figure 10 has no irrigation map.")
     leaf_label = with_units("difference in LAI", UNITS["LAI"])
     for area in areas_of(cells):
         part = area.cells
         rows: list[Row] = [
-            (area, [*_panels(effect, label, "abc", " − open loop, WG5", part), classes]),
-            (area, [*_panels(leaves, leaf_label, "efg", " − open loop, LAI", part), None]),
+            (area, [*_panels(effect, label, "abc", " − open loop, WG5", part), *classes]),
+            (area, [*_panels(leaves, leaf_label, "efg", " − open loop, LAI", part), *([None] if classes else [])]),
         ]
         figure = draw_region_maps(rows, cells, f"{area.name or 'all cells'}, analysis minus open loop, {contrast.text}")
         page.figure(
             f"year_contrast_area_{area.name or 'all'}", figure,
-            f"As in {PAPER}, Figure 10: effect of each analysis on WG5 and LAI, {contrast.text}, and land use. "
-            "Each row has one colour scale.",
+            f"As in {PAPER}, Figure 10: effect of each analysis on WG5 and LAI, {contrast.text}"
+            f"{', and land use' if classes else ''}. Each row has one colour scale.",
         )  # fmt: skip
 
 

@@ -77,6 +77,8 @@ def _draw_panel(
         axes.plot(x_limits, x_limits, color=GREY, linewidth=1.0, zorder=1)
     groups = panel.groups or {"": np.ones(len(panel.x), dtype=bool)}
     for number, (name, chosen) in enumerate(groups.items()):
+        if not chosen.any():
+            continue
         many = len(panel.x) > MANY
         marker = MARKERS[number % len(MARKERS)]
         axes.plot(
