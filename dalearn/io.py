@@ -4,11 +4,12 @@ A reader gets plain arrays with NaN where the file has nothing, never masked arr
 temporary file (``files.py``), so a file with its final name is complete; this holds for long series too
 (``TimeSeriesWriter``).
 
-netCDF and HDF5 are not thread-safe: call this module from one thread.
+netCDF and HDF5 are not thread-safe: a file is open for one thread at a time, the others wait.
 """
 
 import os
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -36,6 +37,7 @@ _TIME_PATTERN = re.compile(
     r"\s*(?:UTC|GMT|Z|[+-]00(?::?00)?)?",
     re.IGNORECASE,
 )
+_one_thread = threading.RLock()
 _CLASSIC_FORMATS = ("NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET", "NETCDF3_64BIT_DATA")
 
 
@@ -54,7 +56,7 @@ def reading(path: Path | str) -> Iterator[netCDF4.Dataset]:
     if magic == b"PK\x03\x04":
         raise InputError(f"{path}: this is a zip archive, not netCDF: unzip it first")
     try:
-        with netCDF4.Dataset(path) as dataset:
+        with _one_thread, netCDF4.Dataset(path) as dataset:
             dataset.set_always_mask(False)
             _refuse_short_file(path, dataset)
             yield dataset
@@ -134,7 +136,7 @@ def writing(path: Path | str, attributes: Mapping[str, Any] | None = None) -> It
     Raises InputError when the file cannot be written.
     """
     path = Path(path)
-    with replacing(path) as temporary:
+    with _one_thread, replacing(path) as temporary:
         with write_errors(path):
             dataset = _create(temporary, attributes or {})
         with write_errors(path, of_system=False), dataset:
@@ -213,7 +215,7 @@ class TimeSeriesWriter:
         self.variables = variables if isinstance(variables, Mapping) else {name: {} for name in variables}
         self.rows = 0
         try:
-            with write_errors(self.path):
+            with _one_thread, write_errors(self.path):
                 self._dataset = _create(self.part, attributes or {})
                 self._lay_out(latitude, longitude, rows_per_block)
         except BaseException:
@@ -239,7 +241,7 @@ class TimeSeriesWriter:
         if set(values) != set(self.variables):
             raise ValueError(f"expected the variables {sorted(self.variables)}, got {sorted(values)}")
         rows = slice(self.rows, self.rows + len(times))
-        with write_errors(self.path):
+        with _one_thread, write_errors(self.path):
             for name, block in values.items():
                 self._dataset[name][rows] = block
             self._dataset["time"][rows] = seconds(times)
@@ -251,7 +253,7 @@ class TimeSeriesWriter:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
-            with write_errors(self.path):
+            with _one_thread, write_errors(self.path):
                 self._dataset.close()
                 if kind is None:
                     os.replace(self.part, self.path)

@@ -11,14 +11,11 @@ evaluate`` finds them.  What is trained is kept under ``studies/``; a killed stu
 
 import dataclasses
 import logging
-import sys
 import time
 from pathlib import Path
 
 import torch
-from jsonargparse import auto_cli
 
-from dalearn.errors import InputError
 from dalearn.evaluation.architecture_figure import draw_architectures
 from dalearn.evaluation.style import quantity_label, save_figure
 from dalearn.evaluation.table_parts import ScoreSettings, write_table
@@ -31,6 +28,7 @@ from dalearn.experiments.architecture_study import (
     architecture_tables,
     study_architectures,
 )
+from dalearn.experiments.program import run_program
 from dalearn.experiments.study_run import open_study
 
 LOG = logging.getLogger("dalearn")
@@ -75,15 +73,5 @@ def study(
     LOG.info("%s: %.0f s", path, time.monotonic() - begin)
 
 
-def main() -> None:
-    """Command line: exit code 0 when done, 2 with one line when the input is wrong."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        auto_cli(study)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
 if __name__ == "__main__":
-    main()
+    run_program(study, positional=True)

@@ -12,13 +12,11 @@ import csv
 import dataclasses
 import json
 import logging
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
-from jsonargparse import auto_cli
 
 from dalearn.errors import InputError
 from dalearn.evaluation.increment_figure import IncrementPanel, draw_increments
@@ -26,6 +24,7 @@ from dalearn.evaluation.style import save_figure
 from dalearn.experiments.increment_runs import RULES, VARIABLES, SeasonRun, run_rule, truth_of
 from dalearn.experiments.increment_scores import score_season, score_table
 from dalearn.experiments.increment_season import SeasonSettings, make_season
+from dalearn.experiments.program import run_program
 from dalearn.experiments.progress import Progress
 
 LOG = logging.getLogger("dalearn")
@@ -136,15 +135,5 @@ def write(output: Path, record: dict, cells: list[dict]) -> None:
     (output / "study.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
-def main() -> None:
-    """Command line: exit code 0 when done, 2 with one line when the input is wrong."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        auto_cli(study, as_positional=False)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
 if __name__ == "__main__":
-    main()
+    run_program(study)

@@ -12,13 +12,11 @@ directory, where ``dalearn evaluate`` finds the first and the last.  What is tra
 
 import dataclasses
 import logging
-import sys
 import time
 from pathlib import Path
 
 import pandas as pd
 import torch
-from jsonargparse import auto_cli
 
 from dalearn.assimilation.covariance import ObservationErrorSettings
 from dalearn.errors import InputError
@@ -35,7 +33,7 @@ from dalearn.experiments.operator_analyses import (
 )
 from dalearn.experiments.operator_jacobians import VARIABLES, jacobian_row, true_derivatives
 from dalearn.experiments.operator_study import CANDIDATES, PROPOSED, REFERENCE, Trained, score_table, train_candidates
-from dalearn.experiments.progress import LogHandler
+from dalearn.experiments.program import run_program
 from dalearn.experiments.study_run import StudyRun, open_study
 from dalearn.learning.collocation import Collocation
 
@@ -155,15 +153,5 @@ def _intervals(table: pd.DataFrame, column: str) -> dict[str, tuple[float, float
     }
 
 
-def main() -> None:
-    """Command line: exit code 0 when done, 2 with one line when the input is wrong."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[LogHandler()])
-    try:
-        auto_cli(study)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
 if __name__ == "__main__":
-    main()
+    run_program(study, positional=True)

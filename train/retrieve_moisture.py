@@ -10,13 +10,12 @@ writes one raster of moisture per file, of the format ``sentinel1_raster`` of ``
 
 import glob
 import logging
-import sys
 from pathlib import Path
 
 import torch
-from jsonargparse import auto_cli
 
 from dalearn.errors import InputError
+from dalearn.experiments.program import run_program
 from dalearn.retrieval.inversion_file import load_inversion
 from dalearn.retrieval.raster_file import retrieve_raster
 
@@ -51,15 +50,5 @@ def retrieve(
         LOG.info("%s: %s", target, ", ".join(f"{count} {name}" for name, count in counts.items() if count))
 
 
-def main() -> None:
-    """Command line: exit code 0 when done, 2 with one line when the input is wrong."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        auto_cli(retrieve, as_positional=False)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
 if __name__ == "__main__":
-    main()
+    run_program(retrieve)

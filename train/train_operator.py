@@ -9,13 +9,10 @@ writes ``trained/operator.nc`` (for the assimilation) and ``trained/training.nc`
 """
 
 import logging
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from jsonargparse import auto_cli
-
-from dalearn.errors import InputError
+from dalearn.experiments.program import run_program
 from dalearn.experiments.sections import as_time
 from dalearn.learning.from_files import read_model_output, read_pairs, train_from_files
 from dalearn.learning.settings import TrainingSettings
@@ -67,15 +64,5 @@ def train(
     )  # fmt: skip
 
 
-def main() -> None:
-    """Command line: exit code 0 when trained, 2 with one line when the input is wrong."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        auto_cli(train, as_positional=False)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
 if __name__ == "__main__":
-    main()
+    run_program(train)

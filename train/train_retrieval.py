@@ -11,13 +11,12 @@ and noise, drawn with another seed.  ``--test.soil_model empirical`` measures it
 import csv
 import dataclasses
 import logging
-import sys
 from pathlib import Path
 
 import torch
-from jsonargparse import auto_cli
 
 from dalearn.errors import InputError
+from dalearn.experiments.program import run_program
 from dalearn.files import write_whole
 from dalearn.retrieval.database import DatabaseSettings, make_database
 from dalearn.retrieval.inversion import InversionSettings, train_inversion
@@ -72,15 +71,5 @@ def _write(path: Path, rows: list[Row]) -> None:
         )
 
 
-def main() -> None:
-    """Command line: exit code 0 when trained, 2 with one line when the input is wrong."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        auto_cli(train, as_positional=False)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
 if __name__ == "__main__":
-    main()
+    run_program(train)

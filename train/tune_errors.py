@@ -12,7 +12,6 @@ climbs the log-likelihood of the innovations, whose gradient runs back through a
 
 import json
 import logging
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +20,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jsonargparse import auto_cli
 
 from dalearn.assimilation.covariance import BackgroundErrorSettings, ObservationErrorSettings
 from dalearn.assimilation.differentiable import DifferentiableWindow, differentiable_cycle
@@ -32,7 +30,8 @@ from dalearn.assimilation.settings import FilterSettings
 from dalearn.errors import InputError
 from dalearn.evaluation.error_figure import ScaleRow, draw_error_scales
 from dalearn.evaluation.style import save_figure
-from dalearn.experiments.progress import LogHandler, Progress, clock
+from dalearn.experiments.program import run_program
+from dalearn.experiments.progress import Progress, clock
 from dalearn.grid import Grid
 from dalearn.land.model import LandModel
 from dalearn.land.options import LandOptions
@@ -235,15 +234,5 @@ def _write(
     LOG.info("%s, %d runs of the cycle: %s", clock(seconds), len(result.steps), output / "scales.json")
 
 
-def main() -> None:
-    """Command line: exit code 0 when done, 2 with one line when the input is wrong."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[LogHandler()])
-    try:
-        auto_cli(tune, as_positional=False)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
 if __name__ == "__main__":
-    main()
+    run_program(tune)

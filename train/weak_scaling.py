@@ -10,64 +10,26 @@ this time.  CPU time is given besides wall time: where others use the machine to
 import argparse
 import multiprocessing
 import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
 
-from dalearn.assimilation.forecast import integrate
-from dalearn.assimilation.jacobian import WindowJacobian
-from dalearn.assimilation.settings import FilterSettings
-from dalearn.assimilation.update import update
-from dalearn.experiments.benchmark import COVER, END, START
-from dalearn.land.model import LandModel
-from dalearn.land.options import LandOptions
-from dalearn.land.parameters import build_parameters
-from dalearn.land.vegetation import VEGETATION_TYPES
-from dalearn.operators import create_operator
-from dalearn.twin.weather import generate_weather
+from dalearn.experiments.benchmark_case import benchmark_case
 
-TIME_STEP = 1800.0
 WHAT = ("day of the land model", "analysis window, 1 observation")
 
 
-def build_case(columns: int) -> tuple[Callable[[], object], Callable[[], object]]:
-    """A day of the model and one analysis window on ``columns`` columns, four in a cell."""
-    cells = -(-columns // len(COVER))
-    fraction = np.zeros((cells, len(VEGETATION_TYPES)))
-    for name, share in COVER.items():
-        fraction[:, VEGETATION_TYPES.index(name)] = share
-    latitude, longitude = np.linspace(42.5, 45.0, cells), np.linspace(-1.0, 3.5, cells)
-    grid, parameters = build_parameters(fraction, np.full(cells, 0.22), np.full(cells, 0.35), latitude, longitude)
-    model = LandModel(parameters, LandOptions(time_step=TIME_STEP))
-    altitude, date = np.full(cells, 150.0), START.astype("datetime64[D]")
-    weather = generate_weather(latitude, longitude, altitude, date, 2, 1, (1.0,))
-    window = weather.window(START, END, TIME_STEP)
-    state = model.initial_state(temperature=torch.full((grid.column_count,), 290.0, dtype=torch.float64))
-    operators = [create_operator("wg2", cell_count=cells)]
-    jacobian, settings = WindowJacobian(grid, operators, backend="finite_differences"), FilterSettings()
-    observed = torch.full((1, cells), 0.2, dtype=torch.float64)
-
-    def day() -> object:
-        return integrate(model, grid, state, window)
-
-    def analysis() -> object:
-        return update(jacobian(model, state, window), observed, grid, parameters, operators, settings)
-
-    return day, analysis
-
-
-@torch.no_grad()
 def measure(columns: int, repeats: int, together, results) -> None:
     """In one of the processes: the shortest wall and CPU time of each case."""
     torch.set_num_threads(1)
-    for case in build_case(columns):
-        case()
+    case = benchmark_case(columns)
+    for timed in (case.forecast, case.analysis("finite_differences", 1)):
+        timed()
         together.wait()
         times = []
         for _ in range(repeats):
             wall, cpu = time.perf_counter(), time.process_time()
-            case()
+            timed()
             times.append((time.perf_counter() - wall, time.process_time() - cpu))
         results.put(tuple(np.min(times, axis=0)))
         together.wait()

@@ -19,6 +19,8 @@ from dalearn.evaluation.table_parts import ScoreSettings, known_deviation, known
 CHI_SQUARE = "chi-square per observation"
 SIGNAL = "degrees of freedom for signal"
 SIGNAL_PER_OBSERVATION = f"{SIGNAL} per observation"
+LEFT_OUT = "left out"
+LARGEST_EXPECTED = 10.0  # expected departure over observation error where derivatives still say something
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,18 @@ class Departures:
         """d_ob^2 / (H B H^T + R), (time, cell); its mean is 1 where B and R are right."""
         return None if self.expected is None else (self.departure / self.expected) ** 2
 
+    @property
+    def runaway(self) -> np.ndarray:
+        """Where the forecast amplifies differences so much that H says nothing beyond them, (time, cell) bool."""
+        if self.expected is None or self.error is None:
+            return np.zeros(self.departure.shape, dtype=bool)
+        return is_runaway(self.expected, self.error)
+
+
+def is_runaway(expected: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Whether sqrt(H B H^T + R) is beyond ``LARGEST_EXPECTED`` times sqrt(R)."""
+    return np.nan_to_num(expected) > LARGEST_EXPECTED * error
+
 
 def departure_statistics(departures: Departures, time: np.ndarray, settings: ScoreSettings) -> dict[str, float]:
     """Mean and standard deviation of departures and residuals, and the autocorrelation of the departures."""
@@ -58,10 +72,12 @@ def departure_statistics(departures: Departures, time: np.ndarray, settings: Sco
 def consistency_statistics(departures: Departures, time: np.ndarray, settings: ScoreSettings) -> dict[str, float]:
     """Errors used and diagnosed, in the units of the observation, and their ratios, with intervals.
 
-    Each is a standard deviation, the root of a mean over all windows and cells; a diagnosed one is NaN where the mean
-    product is negative.  Without the errors that the filter used there are only the diagnosed ones.
+    Each is a standard deviation, the root of a mean over windows and cells; a diagnosed one is NaN where the mean
+    product is negative.  Without the errors that the filter used there are only the diagnosed ones.  A few windows with
+    runaway derivatives would be all that these means show; they are left out and counted.
     """
-    departure, residual = departures.departure, departures.residual
+    runaway = departures.runaway
+    departure, residual = (np.where(runaway, np.nan, values) for values in (departures.departure, departures.residual))
     products = {
         "observation error": residual * departure,
         "background error": (departure - residual) * departure,
@@ -69,9 +85,11 @@ def consistency_statistics(departures: Departures, time: np.ndarray, settings: S
     }
     used: dict[str, np.ndarray] = {}
     if departures.expected is not None and departures.error is not None:
-        variance, of_observation = departures.expected**2, departures.error**2
+        variance, of_observation = (
+            np.where(runaway, np.nan, values) ** 2 for values in (departures.expected, departures.error)
+        )
         used = dict(zip(products, (of_observation, variance - of_observation, variance), strict=True))
-    result: dict[str, float] = {}
+    result: dict[str, float] = {LEFT_OUT: int(runaway.sum())} if used else {}
     for name, product in products.items():
         if name in used:
             result[f"{name} used"] = _root(known_mean(used[name]))

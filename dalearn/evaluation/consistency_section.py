@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from dalearn.evaluation.consistency import CHI_SQUARE, SIGNAL, SIGNAL_PER_OBSERVATION
+from dalearn.evaluation.consistency import CHI_SQUARE, LARGEST_EXPECTED, LEFT_OUT, SIGNAL, SIGNAL_PER_OBSERVATION
 from dalearn.evaluation.consistency_figures import draw_consistency_by_month
 from dalearn.evaluation.filter_tables import filter_diagnostics, monthly_diagnostics
 from dalearn.evaluation.page import Page
@@ -27,7 +27,8 @@ _CONSISTENCY = (
     "below 1 where the one given is too large, above 1 where it is too small; a mean departure that is not 0 counts "
     "as error. A dash: the mean product is negative. In the simplified filter H is the derivative with respect to the "
     "window start while the residual comes from the operator on the analysis at the window end, so the reduction that "
-    "H K promises and the one found here differ even with the right errors."
+    "H K promises and the one found here differ even with the right errors. Left out of these means: windows of a cell "
+    f"with √(H B Hᵀ + R) above {LARGEST_EXPECTED:g} √R, where the forecast amplifies any difference from step to step."
 )
 _SUMS = (
     "Chi-square: mean of departure² / (H B Hᵀ + R), and for all quantities together of dᵀ S⁻¹ d per observation; 1 "
@@ -49,7 +50,7 @@ def add_consistency(page: Page, run: RunData, rows: Sequence[str]) -> None:
     level = f"Intervals: {100 * page.settings.scores.level:.0f} %, block bootstrap of the windows."
     page.report.table(_columns(of_types, _MOMENTS), _DEPARTURES + level)
     errors = [f"{error} {kind}" for error in _ERRORS for kind in ("used", "diagnosed", "ratio")]
-    page.report.table(_columns(of_types, errors), _CONSISTENCY)
+    page.report.table(_columns(of_types, [LEFT_OUT, *errors]), _CONSISTENCY)
     if CHI_SQUARE not in table:
         page.absent(
             "analysis.nc holds no expected_deviation, signal, chi_square or gain: it is of an older version; "

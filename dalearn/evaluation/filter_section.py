@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dalearn.evaluation.consistency import is_runaway
 from dalearn.evaluation.consistency_figures import draw_gain
 from dalearn.evaluation.consistency_section import add_consistency
 from dalearn.evaluation.diagnostics import LAYER_DEPTHS, draw_increments, draw_innovations, draw_jacobian
@@ -80,6 +81,12 @@ def _add_jacobian(page: Page, run: RunData, quantity: str, experiment: str) -> N
     jacobians = _by_control(run, f"jacobian_{quantity}_{{}}", experiment)
     if not any(name in LAYER_DEPTHS for name in jacobians):
         return
+    expected, error = (
+        run.of_experiment(f"{quantity}_{name}_deviation", experiment) for name in ("expected", "observation")
+    )
+    if expected is not None and error is not None:
+        runaway = is_runaway(expected, error)
+        jacobians = {name: np.where(runaway, np.nan, values) for name, values in jacobians.items()}
     title = f"{quantity_label(quantity)} Jacobian, {experiment}: window end with respect to window start"
     figure = draw_jacobian(jacobians, run.time, quantity, _units(run, quantity), page.cells.vegetation_class, title)
     caption = f"{experiment}: seasonal cycle of the derivatives of {quantity}; lines are means, shades quartiles."

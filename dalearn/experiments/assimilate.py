@@ -2,8 +2,8 @@
 
 The processes of the run do parts of the domain, each in a folder of its own, and the parts are joined at the end.
 
-After every window (``block_days``) its record and a restart file are on disk, in this order; a later run goes on from
-the restart file and gives, bit for bit, what the uninterrupted run gives.
+After every window (``block_days``) its record and a restart file are written, in this order, while the next window is
+computed; a later run goes on from the restart file and gives, bit for bit, what the uninterrupted run gives.
 """
 
 import logging
@@ -18,6 +18,7 @@ from dalearn.assimilation.record import RECORDED_STATE, WindowRecord
 from dalearn.assimilation.scheme import FilterState, carried_tensors, filter_state
 from dalearn.errors import InputError
 from dalearn.experiments.analysis_file import OBSERVATION_TEXTS, write_analysis
+from dalearn.experiments.background import BackgroundWriter
 from dalearn.experiments.blocks import Blocks, read_parts_of_blocks
 from dalearn.experiments.crew import Crew, Share
 from dalearn.experiments.equivalents import evaluate_operator, load_equivalents
@@ -140,32 +141,34 @@ def _run_experiment(
     assert section is not None
     done, total = begin.windows_done, len(setup.window_starts)
     windows = (setup.window(start, start + DAY) for start in setup.window_starts[done:])
-    writer = _BlockWriter(
-        Blocks(folder / experiment.name),
-        _restart(folder, experiment),
-        done,
-        total,
-        section.block_days,
-        operators,
-        observations.rows,
-        progress,
-    )
-    run_cycle(
-        setup.model,
-        setup.grid,
-        filter_state(begin.state, begin.carried),
-        windows,
-        [operators[row.quantity] for row in observations.rows],
-        observations.value[done:],
-        section.filter_of(experiment),
-        steps=observations.steps(setup.config.land.time_step),
-        observation_errors=observations.error[done:],
-        on_window=writer.window,
-    )
+    with BackgroundWriter() as background:
+        writer = _BlockWriter(
+            Blocks(folder / experiment.name),
+            _restart(folder, experiment),
+            done,
+            total,
+            section.block_days,
+            operators,
+            observations.rows,
+            background,
+            progress,
+        )
+        run_cycle(
+            setup.model,
+            setup.grid,
+            filter_state(begin.state, begin.carried),
+            windows,
+            [operators[row.quantity] for row in observations.rows],
+            observations.value[done:],
+            section.filter_of(experiment),
+            steps=observations.steps(setup.config.land.time_step),
+            observation_errors=observations.error[done:],
+            on_window=writer.window,
+        )
 
 
 class _BlockWriter:
-    """Gathers window records into blocks on disk; ``done`` windows were finished by an earlier run."""
+    """Gathers window records into blocks and has them written; ``done`` windows were finished by an earlier run."""
 
     def __init__(
         self,
@@ -176,24 +179,29 @@ class _BlockWriter:
         block_windows: int,
         operators: dict[str, ObservationOperator],
         observed: Sequence[ObservationRow],
+        background: BackgroundWriter,
         progress: Callable[[], None],
     ) -> None:
         self.blocks, self.restart, self.done, self.total = blocks, restart, done, total
         self.block_windows, self.operators, self.observed = block_windows, operators, observed
-        self.progress = progress
-        self.rows: list[Arrays] = []
+        self.background, self.progress = background, progress
+        self.records: list[WindowRecord] = []
 
     def window(self, record: WindowRecord, state: FilterState) -> None:
         """Take the record of a window and the state at its end."""
-        self.rows.append(_arrays(record, self.operators, self.observed))
+        self.records.append(record)
         self.done += 1
         if self.done % self.block_windows == 0 or self.done == self.total:
             number = (self.done - 1) // self.block_windows
-            self.blocks.write(number, {name: np.stack([row[name] for row in self.rows]) for name in self.rows[0]})
-            restart = CycleRestart(state.land, record.time, self.done, carried_tensors(state))
-            write_cycle(self.restart, restart, file_attributes("analysis"))
-            self.rows = []
+            self.background.submit(self._write, number, self.records, state, self.done)
+            self.records = []
         self.progress()
+
+    def _write(self, number: int, records: Sequence[WindowRecord], state: FilterState, done: int) -> None:
+        rows = [_arrays(record, self.operators, self.observed) for record in records]
+        self.blocks.write(number, {name: np.stack([row[name] for row in rows]) for name in rows[0]})
+        restart = CycleRestart(state.land, records[-1].time, done, carried_tensors(state))
+        write_cycle(self.restart, restart, file_attributes("analysis"))
 
 
 def _arrays(

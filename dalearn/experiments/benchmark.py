@@ -3,7 +3,6 @@
 A day of summer weather over cells of south-western France with four patches each; nothing is read or written.
 """
 
-import dataclasses
 import itertools
 import logging
 import platform
@@ -11,30 +10,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
-from dalearn.assimilation.forecast import integrate
-from dalearn.assimilation.jacobian import WindowJacobian
 from dalearn.assimilation.memory import free_memory
-from dalearn.assimilation.settings import FilterSettings
-from dalearn.assimilation.update import update
-from dalearn.land.model import LandModel
-from dalearn.land.options import LandOptions
-from dalearn.land.parameters import build_parameters
-from dalearn.land.vegetation import VEGETATION_TYPES
-from dalearn.operators import create_operator
-from dalearn.tree import to
-from dalearn.twin.weather import generate_weather
+from dalearn.experiments.benchmark_case import COVER, END, benchmark_case
 
 logger = logging.getLogger("dalearn")
 
-COVER = {"C3": 0.4, "C4": 0.2, "GRAS": 0.25, "TEBD": 0.15}
-START, END = np.datetime64("2015-06-01T09:00:00", "s"), np.datetime64("2015-06-02T09:00:00", "s")
-TIME_STEP = 1800.0
-OBSERVED = {"wg2": 0.2, "lai": 1.5}  # what is observed, and its value
 MINIMUM_SECONDS = 1.0
-WEATHER_CELLS = 250
 ROWS = 700  # of a column: parameters, state before and after, fluxes, forcing, and what lies between
 # SURFEX v8.1, gfortran -O2, one core of a 2-core AMD EPYC virtual machine, 1000 cells with 4 patches, 1800 s: time of a
 # column and step; and of a cell and analysis day of LDAS-Monde (9 forecasts and SODA), from so many cells on
@@ -89,40 +72,19 @@ def run_benchmark(
 
 
 def _measure(columns: int, device: torch.device, dtype: torch.dtype, compiled: bool, limit: float) -> Iterator[Row]:
-    cells = -(-columns // len(COVER))
-    fraction = np.zeros((cells, len(VEGETATION_TYPES)))
-    for name, share in COVER.items():
-        fraction[:, VEGETATION_TYPES.index(name)] = share
-    latitude, longitude = np.linspace(42.5, 45.0, cells), np.linspace(-1.0, 3.5, cells)
-    grid, parameters = build_parameters(fraction, np.full(cells, 0.22), np.full(cells, 0.35), latitude, longitude)
-    grid = grid.to(device)
-    model = LandModel(to(parameters, device=device, dtype=dtype), LandOptions(time_step=TIME_STEP), compiled=compiled)
-    # correlated weather is made for some cells and repeated
-    few = slice(0, None, -(-cells // WEATHER_CELLS))
-    weather = generate_weather(
-        latitude[few], longitude[few], np.full(len(latitude[few]), 150.0), START.astype("datetime64[D]"), 2, 1, (1.0,)
-    )
-    window = weather.window(START, END, TIME_STEP, dtype, device)
-    repeated = torch.arange(cells, device=device) % window.values.shape[-1]
-    window = dataclasses.replace(window, values=window.values[..., repeated])
-    state = model.initial_state(temperature=torch.full((grid.column_count,), 290.0, dtype=dtype, device=device))
+    case = benchmark_case(columns, dtype, device, compiled=compiled, end=END)
+    cells, work = case.grid.cell_count, case.grid.column_count * len(case.window)
     base: Row = {
         "mode": "compiled" if compiled else "eager",
         "device": device.type,
         "dtype": str(dtype).removeprefix("torch."),
         "cells": cells,
         "patches": len(COVER),
-        "columns": grid.column_count,
+        "columns": case.grid.column_count,
     }
-
-    @torch.no_grad()
-    def forward() -> None:
-        integrate(model, grid, state, window)
-
-    if not compiled and columns * len(window) * EAGER_SECONDS > limit:
+    if not compiled and work * EAGER_SECONDS > limit:
         return
-    elapsed, cpu, first = _time(forward, device)
-    work = grid.column_count * len(window)
+    elapsed, cpu, first = _time(case.forecast, device)
     yield {
         "what": "forward", **base, "jacobian": None, "observed": None, "seconds": elapsed, "cpu_seconds": cpu,
         "column_steps_per_second": work / elapsed, "windows_per_second": None,
@@ -134,19 +96,7 @@ def _measure(columns: int, device: torch.device, dtype: torch.dtype, compiled: b
     for backend, count in itertools.product(BACKENDS, (1, 2)):
         if backend == "finite_differences" and dtype != torch.float64:
             continue
-        names = list(OBSERVED)[:count]
-        operators = [create_operator(name, cell_count=cells).to(device=device, dtype=dtype) for name in names]
-        jacobian = WindowJacobian(grid, operators, backend=backend)
-        observed = torch.stack([torch.full((cells,), OBSERVED[name], dtype=dtype, device=device) for name in names])
-
-        @torch.no_grad()
-        def analysis(
-            jacobian: WindowJacobian = jacobian, observed: torch.Tensor = observed, operators: list[Any] = operators
-        ) -> None:
-            linear = jacobian(model, state, window)
-            update(linear, observed, grid, model.parameters, operators, FilterSettings())
-
-        elapsed, cpu, first = _time(analysis, device)
+        elapsed, cpu, first = _time(case.analysis(backend, count), device)
         reference = next((time for least, time in LDAS_MONDE_SECONDS.items() if cells >= least), None)
         yield {
             "what": "window", **base, "jacobian": backend, "observed": count, "seconds": elapsed, "cpu_seconds": cpu,

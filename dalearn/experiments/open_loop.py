@@ -1,12 +1,12 @@
 """The open loop: spin-up, then the run without assimilation, in blocks that survive a killed process.
 
 The processes of the run do parts of the domain, each in a folder of its own, and the parts are joined at the end.
-After every block its output and a restart file are on disk, in this order; a later run goes on from the restart
-file and gives, bit for bit, what the uninterrupted run gives.
+After every block its output and a restart file are written, in this order, while the next block is computed; a later
+run goes on from the restart file and gives, bit for bit, what the uninterrupted run gives.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +16,7 @@ import torch
 
 from dalearn.assimilation.finite import at_time, check_finite
 from dalearn.assimilation.forecast import Record, integrate
+from dalearn.experiments.background import BackgroundWriter
 from dalearn.experiments.blocks import Blocks, join_blocks, read_parts_of_blocks
 from dalearn.experiments.crew import Crew, Share
 from dalearn.experiments.parts import Part
@@ -25,6 +26,7 @@ from dalearn.experiments.run_directory import RunDirectory
 from dalearn.experiments.sections import OpenLoopConfig, as_time
 from dalearn.experiments.setup import Setup
 from dalearn.experiments.spin_up import join_memory, memory_of, read_memory, write_convergence, write_memory
+from dalearn.land.state import LandState
 from dalearn.tree import concatenate_columns
 
 logger = logging.getLogger("dalearn")
@@ -128,20 +130,27 @@ def run_part(share: Share) -> None:
         write_memory(convergence, memory)
     days = np.cumsum([0.0] + [float((block.end - block.start) / DAY) for block in blocks]).round().astype(int)
     progress.start(int(days[-1]), "days", int(days[done]))
-    for number, block in enumerate(blocks[done:], start=done):
-        if not block.repetition and block.start in setup.stored_states:
-            write_state(state_path(folder, block.start), state, block.start, attributes)
-        window = setup.window(block.start, block.end)
-        state, series = integrate(setup.model, setup.grid, state, window, None if block.repetition else record)
-        check_finite(state, setup.grid, at_time("in the open loop at", block.end))
-        if block.closing:
-            memory.append(memory_of(state, setup.grid, parameters))
-            write_memory(convergence, memory)
+
+    def write(
+        number: int, block: Block, times: np.ndarray, series: Mapping[str, torch.Tensor], state: LandState
+    ) -> None:
         if not block.repetition:
-            times = window.times[record.every - 1 :: record.every]
             outputs.write(number, {"time": times, **{name: _array(values) for name, values in series.items()}})
         write_state(restart, state, block.end, {**attributes, "blocks_done": number + 1})
-        progress.update(int(days[number + 1] - days[number]))
+
+    with BackgroundWriter() as background:
+        for number, block in enumerate(blocks[done:], start=done):
+            if not block.repetition and block.start in setup.stored_states:
+                write_state(state_path(folder, block.start), state, block.start, attributes)
+            window = setup.window(block.start, block.end)
+            state, series = integrate(setup.model, setup.grid, state, window, None if block.repetition else record)
+            check_finite(state, setup.grid, at_time("in the open loop at", block.end))
+            if block.closing:
+                memory.append(memory_of(state, setup.grid, parameters))
+                write_memory(convergence, memory)
+            times = window.times[record.every - 1 :: record.every]
+            background.submit(write, number, block, times, series, state)
+            progress.update(int(days[number + 1] - days[number]))
 
 
 def _array(values: torch.Tensor) -> np.ndarray:

@@ -11,6 +11,7 @@ from dalearn.assimilation.filter import analyse, innovation_variance, mask_missi
 from dalearn.evaluation.bootstrap import bootstrap_ratio
 from dalearn.evaluation.consistency import (
     CHI_SQUARE,
+    LEFT_OUT,
     SIGNAL,
     SIGNAL_PER_OBSERVATION,
     ratio_with_interval,
@@ -135,6 +136,18 @@ def test_signal_is_the_trace_of_the_influence_matrix():
     assert monthly[SIGNAL].sum() == pytest.approx(total.sum(), rel=1e-9)
     assert monthly["number"].sum() == int(used.sum())
     assert sorted(monthly["month"].unique()) == list(range(1, 13))
+
+
+def test_a_runaway_window_does_not_hide_the_others():
+    run, _ = linear_run()
+    before = filter_diagnostics(run, QUANTITIES, SETTINGS).set_index("quantity").loc["sigma0"]
+    window, cell = np.argwhere(np.isfinite(run.analysis["sigma0_departure"].values[0]))[0]
+    run.analysis["sigma0_expected_deviation"][0, window, cell] = 3000.0
+    after = filter_diagnostics(run, QUANTITIES, SETTINGS).set_index("quantity").loc["sigma0"]
+    assert before[LEFT_OUT] == 0
+    assert after[LEFT_OUT] == 1
+    for name in ("background error used", "background error diagnosed", "observation error diagnosed"):
+        assert after[name] == pytest.approx(before[name], rel=5e-3), name
 
 
 def test_a_quantity_that_is_never_there_has_no_row():

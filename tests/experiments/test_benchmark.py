@@ -6,13 +6,14 @@ import torch
 
 from dalearn.experiments import benchmark
 from dalearn.experiments.benchmark import benchmark_table, run_benchmark
+from dalearn.experiments.benchmark_case import START
 
 
 @pytest.fixture(scope="module")
 def result() -> dict:
     """Of two hours in place of a day, every call once."""
     with pytest.MonkeyPatch.context() as change:
-        change.setattr(benchmark, "END", benchmark.START + np.timedelta64(2, "h"))
+        change.setattr(benchmark, "END", START + np.timedelta64(2, "h"))
         change.setattr(benchmark, "MINIMUM_SECONDS", 1e-9)
         return run_benchmark([8], eager_only=True, limit=1e9)
 

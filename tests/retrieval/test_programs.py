@@ -1,7 +1,7 @@
 """The two programs, from the command line: train on a small database, retrieve a scene with what was trained."""
 
 import csv
-import importlib.util
+import runpy
 import sys
 
 import netCDF4
@@ -15,13 +15,9 @@ def program(repository, monkeypatch):
 
     def run(name: str, *arguments: str) -> int:
         path = repository / "train" / f"{name}.py"
-        spec = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, name, module)  # dataclasses and jsonargparse look annotations up there
-        spec.loader.exec_module(module)
         monkeypatch.setattr(sys, "argv", [str(path), *arguments])
         try:
-            module.main()
+            runpy.run_path(str(path), run_name="__main__")
         except SystemExit as end:
             return int(end.code or 0)
         return 0
