@@ -31,14 +31,26 @@ class Comparison:
     correlation_only: bool = False
     notes: tuple[str, ...] = field(default=())
 
-    @cached_property
+    @property
     def common(self) -> "Comparison":
-        """The same with NaN wherever the reference or any run is missing."""
-        observed, *runs = common_samples(self.observed, *self.runs.values())
+        """The same with NaN wherever the reference or any run is missing; itself, without a copy, where none is."""
+        return self if self._complete else self._masked
+
+    @cached_property
+    def _complete(self) -> bool:
+        return all(values.shape == self.observed.shape and np.isfinite(values).all() for values in self._series)
+
+    @cached_property
+    def _masked(self) -> "Comparison":
+        observed, *runs = common_samples(*self._series)
         return Comparison(
             self.quantity, self.units, self.reference, self.time, observed,
             dict(zip(self.runs, runs, strict=True)), self.correlation_only, self.notes,
         )  # fmt: skip
+
+    @property
+    def _series(self) -> tuple[np.ndarray, ...]:
+        return (self.observed, *self.runs.values())
 
     @property
     def sample_count(self) -> int:
