@@ -8,6 +8,7 @@ import numpy as np
 from dalearn.evaluation.bootstrap import block_weights, bootstrap_ratio
 from dalearn.evaluation.run_data import RunData
 from dalearn.evaluation.scores import elapsed_days
+from dalearn.evaluation.seasons import month_of
 from dalearn.evaluation.table_parts import ScoreSettings
 from dalearn.evaluation.year_contrast import ROOT_ZONE_LAYER
 
@@ -18,6 +19,11 @@ class RootZoneChange:
 
     time: np.ndarray
     change: Mapping[str, np.ndarray]
+
+    def only(self, months: Sequence[int]) -> "RootZoneChange":
+        """The times in these calendar months."""
+        chosen = np.isin(month_of(self.time), months)
+        return RootZoneChange(self.time[chosen], {run: values[chosen] for run, values in self.change.items()})
 
     def mean(self, run: str, cells: np.ndarray) -> float:
         """Mean over all times and the ``cells`` (cell,) mask."""

@@ -26,7 +26,9 @@ def changes(moisture, leaves, both):
 
 
 def test_both_together_move_the_root_zone_furthest():
-    first, second, third = state_root_zone(changes(0.001, 0.01, 0.012), ROLES, CELLS, SETTINGS)
+    first, second, *summer, third = state_root_zone(changes(0.001, 0.01, 0.012), ROLES, CELLS, SETTINGS)
+    assert [statement.met for statement in summer] == [None, None]
+    assert summer[1].value == pytest.approx(0.002)
     assert (first.met, second.met, third.met) == (True, True, True)
     assert first.value == pytest.approx(0.011)
     assert second.value == pytest.approx(0.002)
@@ -36,7 +38,7 @@ def test_both_together_move_the_root_zone_furthest():
 
 
 def test_not_met_where_one_alone_moves_it_further():
-    first, second, third = state_root_zone(changes(0.009, 0.015, 0.012), ROLES, CELLS, SETTINGS)
+    first, second, *_, third = state_root_zone(changes(0.009, 0.015, 0.012), ROLES, CELLS, SETTINGS)
     assert (first.met, second.met, third.met) == (True, False, False)
     assert second.value == pytest.approx(-0.003)
 
@@ -46,6 +48,17 @@ def test_nothing_is_said_of_irrigated_cells_where_none_is_known():
     statements = state_root_zone(changes(0.001, 0.01, 0.012), ROLES, plain, SETTINGS)
     assert len(statements) == 1
     assert "over all cells" in statements[0].statement
+
+
+def test_summer_is_that_of_the_windows():
+    """A change that is there in winter only does not count for June to August."""
+    change = changes(0.001, 0.01, 0.012)
+    july = change.time >= np.datetime64("2018-06-01")
+    values = dict(change.change) | {"both": np.where(july[:, None], 0.0, change.change["both"])}
+    _, whole, _, summer, _ = state_root_zone(RootZoneChange(TIME, values), ROLES, CELLS, SETTINGS)
+    assert summer.value == pytest.approx(-0.01)
+    assert whole.value > summer.value
+    assert not change.only([]).time.size
 
 
 def compared(shares, observed_noise=0.0):
