@@ -102,8 +102,8 @@ class SurfaceMap:
     def select(self, cells: Sequence[int]) -> "SurfaceMap":
         """The map of some cells, in the order of ``cells``."""
         chosen = list(cells)
-        given = {field.name: getattr(self, field.name) for field in fields(self)}
-        return SurfaceMap(**{name: values if values is None else values[chosen] for name, values in given.items()})
+        given = [(field.name, getattr(self, field.name)) for field in fields(self)]
+        return SurfaceMap(**{name: values[chosen] for name, values in given if values is not None})
 
     def cover(self, *types: str) -> np.ndarray:
         """(cell,) total fraction of the named vegetation types."""

@@ -200,8 +200,7 @@ class DrawnWeather:
         return len(self.rainfall)
 
     def records(self, hours: slice) -> dict[str, np.ndarray]:
-        """The records ``hours``, name -> (hour, place); instantaneous but for the rain, which fell in the hour before.
-        """
+        """The records ``hours``, name -> (hour, place); instantaneous, but for the rain of the hour before."""
         days = self.days
         day_count = len(days.cloud_score)
 

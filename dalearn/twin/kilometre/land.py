@@ -1,7 +1,7 @@
 """The cells of a 1 km region: land cover, soil, relief, and what each cell is used for.
 
-A cell takes after the places of the table around it, as in the coarse twin; fields, woods and slopes of a kilometre come
-from random fields that belong to the region, so its map does not change with the seed of an experiment.
+A cell takes after the places of the table around it, as in the coarse twin; fields, woods and slopes of a kilometre
+come from random fields that belong to the region, so its map does not change with the seed of an experiment.
 """
 
 from collections.abc import Sequence
@@ -91,9 +91,7 @@ def kilometre_map(region: Region, areas: Sequence[str] = (), cells: Sequence[int
     """
     unknown = [name for name in areas if name not in region.areas]
     if unknown:
-        raise InputError(
-            f"twin.areas: {region.name} has no area {unknown[0]!r}; choose from {', '.join(region.areas)}"
-        )
+        raise InputError(f"twin.areas: {region.name} has no area {unknown[0]!r}; choose from {', '.join(region.areas)}")
     land = land_of_region(region)
     area, name = np.full(len(land.latitude), "", object), np.full(len(land.latitude), "", object)
     for label, box in region.areas.items():
@@ -136,9 +134,7 @@ def smooth_field(generator: np.random.Generator, shape: tuple[int, int]) -> np.n
     return field / np.sqrt((response**2).mean())
 
 
-def _around(
-    region: Region, latitude: np.ndarray, longitude: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _around(region: Region, latitude: np.ndarray, longitude: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """``COVERS`` (cell, cover), clay and sand (cell,) between the places around each cell, weighted by distance."""
     north, east, texture, cover = region.places()
     apart = _degrees_apart(region, latitude[:, None], longitude[:, None], north, east)
