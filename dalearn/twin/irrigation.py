@@ -1,11 +1,12 @@
 """Irrigation of the truth, of which the land model knows nothing (Rojas-Munoz et al. 2023, 2.1 and 5.2-5.3).
 
-* ``flooded``: rice under water; the soil is kept near saturation from mid-April to the middle of September.
+* ``flooded``: rice under water; the soil is kept near saturation from mid-April to the middle of September.  At 85 % of
+  the pores what drains away below and what evaporates is some 2 m of water in a season, as rice takes in the Camargue;
+  a soil without the plough pan of a rice field would lose many times as much at saturation.
 * ``sprinkled``: maize; from June to August, when the root zone is dry, a night of rain from a gun or a pivot, and then
-  not again for a week.  A dry summer so takes more than a wet one.
+  not again for some days.  A dry summer so takes more than a wet one.
 
-Amounts and the pause are those of usual practice in southern France (30 mm in 8 h, a turn of a week or more); the
-threshold is the half of the range between wilting point and field capacity, where usual advice has it for maize.
+30 mm in 8 h every five days is 6 mm a day, the capacity for which sprinklers of maize are laid out in southern France.
 """
 
 import dataclasses
@@ -39,14 +40,14 @@ class IrrigationSettings:
     flood_start: int = 105
     flood_end: int = 258
     flood_depth: float = 0.6
-    flood_wetness: float = 0.95
+    flood_wetness: float = 0.85
     sprinkler_start: int = 152
     sprinkler_end: int = 244
     sprinkler_depth: float = 0.6
-    sprinkler_threshold: float = 0.5
+    sprinkler_threshold: float = 0.6
     sprinkler_amount: float = 30.0
     sprinkler_hours: int = 8
-    sprinkler_pause: int = 7
+    sprinkler_pause: int = 5
 
     def __post_init__(self) -> None:
         for name in ("flood", "sprinkler"):

@@ -2,5 +2,7 @@
 
 from dalearn.twin.kilometre.montpellier import MONTPELLIER
 from dalearn.twin.kilometre.region import Region
+from dalearn.twin.kilometre.salamanca import SALAMANCA
+from dalearn.twin.kilometre.toulouse import TOULOUSE
 
-REGIONS: dict[str, Region] = {region.name: region for region in (MONTPELLIER,)}
+REGIONS: dict[str, Region] = {region.name: region for region in (MONTPELLIER, TOULOUSE, SALAMANCA)}

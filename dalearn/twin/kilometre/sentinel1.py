@@ -151,13 +151,19 @@ def _retrieve(
     growing = (days >= radar.stem_start) & (days < radar.stem_end)
     thawed = snapshots.values["TG2"][rows][:, plots.column] > FREEZING
     row, number = np.nonzero(wanted & thawed & ~(growing[:, None] & plots.straw))
-    image = radar.calibration * generator.standard_normal(len(rows))
+    cells = int(plots.cell[-1]) + 1
+    image = radar.calibration * generator.standard_normal((len(rows), 1))
+    common = image + radar.cell_noise * generator.standard_normal((len(rows), cells))
     noise, of_ndvi, of_rock = generator.standard_normal((3, *shape))[:, row, number]
     at = rows[row], plots.column[number]
     truth = np.clip(snapshots.values["WG2"][at].astype(float) * plots.moisture_factor[number], DRIEST, 0.6)
     ndvi = ndvi_of_leaves(snapshots.values["LAI"][at].astype(float), radar)
     sigma0 = backscatter_of_plots(truth, ndvi, plots, number, radar)
-    sigma0 += image[row] + radar.noise * noise + np.where(plots.karst[number], radar.karst_noise * of_rock, 0.0)
+    sigma0 += (
+        common[row, plots.cell[number]]
+        + radar.noise * noise
+        + np.where(plots.karst[number], radar.karst_noise * of_rock, 0.0)
+    )
     observed = {
         "sigma0_VV": sigma0,
         "NDVI": ndvi * (1.0 + radar.ndvi_noise * of_ndvi),

@@ -17,6 +17,7 @@ class Sentinel1Settings:
         incidence: degrees, at the western and at the eastern edge of the region.
         plots: 100 m plots of each cell, spread over its land covers.
         noise: dB, of the backscatter of a plot.
+        cell_noise: dB, of the plots of a cell in an image in common: rows, dew, structure of the plants.
         calibration: dB, of an image, common to all its plots.
         ndvi_noise: relative, of the NDVI of a plot.
         ndvi_soil, ndvi_full, ndvi_extinction: NDVI = full + (soil - full) exp(-extinction LAI).
@@ -38,6 +39,7 @@ class Sentinel1Settings:
     incidence: tuple[float, float] = (34.0, 42.0)
     plots: int = 10
     noise: float = 0.7
+    cell_noise: float = 0.7
     calibration: float = 0.3
     ndvi_noise: float = 0.15
     ndvi_soil: float = 0.17
