@@ -151,6 +151,9 @@ def _retrieve(
     growing = (days >= radar.stem_start) & (days < radar.stem_end)
     thawed = snapshots.values["TG2"][rows][:, plots.column] > FREEZING
     row, number = np.nonzero(wanted & thawed & ~(growing[:, None] & plots.straw))
+    moisture, error = np.full(shape, np.nan), np.full(shape, np.nan)
+    if not len(row):
+        return moisture, error
     cells = int(plots.cell[-1]) + 1
     image = radar.calibration * generator.standard_normal((len(rows), 1))
     common = image + radar.cell_noise * generator.standard_normal((len(rows), cells))
@@ -166,10 +169,9 @@ def _retrieve(
     )
     observed = {
         "sigma0_VV": sigma0,
-        "NDVI": ndvi * (1.0 + radar.ndvi_noise * of_ndvi),
+        "NDVI": ndvi + radar.ndvi_noise * of_ndvi,
         "incidence_angle": plots.incidence[number],
     }
     found = inversion(torch.from_numpy(np.stack([observed[name] for name in inversion.predictors], axis=-1)))
-    moisture, error = np.full(shape, np.nan), np.full(shape, np.nan)
     moisture[row, number], error[row, number] = found[0].numpy(), found[1].numpy()
     return moisture, error

@@ -19,7 +19,7 @@ class Sentinel1Settings:
         noise: dB, of the backscatter of a plot.
         cell_noise: dB, of the plots of a cell in an image in common: rows, dew, structure of the plants.
         calibration: dB, of an image, common to all its plots.
-        ndvi_noise: relative, of the NDVI of a plot.
+        ndvi_noise: of the NDVI of a plot.
         ndvi_soil, ndvi_full, ndvi_extinction: NDVI = full + (soil - full) exp(-extinction LAI).
         rms_height: cm, range between plots.
         moisture_spread: of a plot relative to the mean of its land cover in the cell, standard deviation.
@@ -41,7 +41,7 @@ class Sentinel1Settings:
     noise: float = 0.7
     cell_noise: float = 0.7
     calibration: float = 0.3
-    ndvi_noise: float = 0.15
+    ndvi_noise: float = 0.04
     ndvi_soil: float = 0.17
     ndvi_full: float = 0.85
     ndvi_extinction: float = 0.5
