@@ -36,7 +36,7 @@ CONTENT: dict[str, Any] = {
 def model() -> np.ndarray:
     """WG2 of the open loop (day,): drier from 2018 on."""
     wave = 0.05 * np.sin(np.arange(len(DAYS)) / 5.0)
-    return 0.2 + wave - 0.08 * (DAYS >= np.datetime64("2018-01-01"))
+    return 0.2 + wave - 0.08 * (np.datetime64("2018-01-01") <= DAYS)
 
 
 def frozen() -> np.ndarray:
@@ -52,7 +52,7 @@ def config_of(folder: Path, **changes: Any) -> Config:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    observed = 0.1 + 2.0 * (model() + 0.08 * (DAYS >= np.datetime64("2018-01-01")) - 0.2)
+    observed = 0.1 + 2.0 * (model() + 0.08 * (np.datetime64("2018-01-01") <= DAYS) - 0.2)
     observed = np.where(frozen(), 0.5, observed)  # frost spoils the retrieval
     write_observations(
         tmp_path / "s1.nc",
@@ -77,7 +77,7 @@ def rescaled(folder: Path, **changes: Any) -> np.ndarray:
 
 
 def july() -> np.ndarray:
-    return (DAYS.astype("datetime64[M]").astype(int) % 12 == 6) & (DAYS >= np.datetime64("2018-01-01"))
+    return (DAYS.astype("datetime64[M]").astype(int) % 12 == 6) & (np.datetime64("2018-01-01") <= DAYS)
 
 
 def test_without_training_the_period_is_that_of_the_assimilation(folder: Path) -> None:

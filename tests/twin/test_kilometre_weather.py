@@ -19,8 +19,8 @@ from dalearn.twin.weather import generate_weather
 
 DAYS = 25  # more than two blocks of the truth
 SETTINGS = TwinSettings(
-    region="montpellier", areas=("ales",), start="2018-06-20", length_days=DAYS, seed=5, cells=tuple(range(0, 870, 145)),
-    rain_bias=0.2, rain_noise=0.3,
+    region="montpellier", areas=("ales",), start="2018-06-20", length_days=DAYS, seed=5,
+    cells=tuple(range(0, 870, 145)), rain_bias=0.2, rain_noise=0.3,
 )  # fmt: skip
 
 
