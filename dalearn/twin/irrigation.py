@@ -7,6 +7,7 @@
   not again for some days.  A dry summer so takes more than a wet one.
 
 30 mm in 8 h every five days is 6 mm a day, the capacity for which sprinklers of maize are laid out in southern France.
+The threshold is that of FAO-56 (Allen et al. 1998, table 22): 55 % of the available water of maize used up.
 """
 
 import dataclasses
@@ -44,7 +45,7 @@ class IrrigationSettings:
     sprinkler_start: int = 152
     sprinkler_end: int = 244
     sprinkler_depth: float = 0.6
-    sprinkler_threshold: float = 0.6
+    sprinkler_threshold: float = 0.45
     sprinkler_amount: float = 30.0
     sprinkler_hours: int = 8
     sprinkler_pause: int = 5

@@ -6,9 +6,8 @@ inversion makes moisture of it, and the plots of crops and herbaceous vegetation
 retrieved: forests, vineyards and orchards (the woody types that stand for them), bare land, straw cereals while their
 stems grow, frozen soil, and what is outside the range of the inversion (dense canopies).
 
-Karst: a part of the plot is rock under thin soil, from which the more comes back the drier the soil is (Morrison and
-Wagner 2020, doi:10.1109/TGRS.2019.2954771, on subsurface scattering), so the response is weak, noisy, and in the dry
-season inverted.  The inversion knows nothing of it.
+Karst: a part of the plot is rock under thin soil, from which the more comes back the drier the soil is (subsurface
+scattering), so the response is weak, noisy, and in the dry season inverted.  The inversion knows nothing of it.
 """
 
 from dataclasses import dataclass
