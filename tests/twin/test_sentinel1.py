@@ -98,6 +98,12 @@ def test_some_images_are_missing() -> None:
     assert 20 <= len(time) <= 40
 
 
+def test_a_period_without_an_image_is_refused() -> None:
+    settings = replace(SETTINGS, length_days=5)
+    with pytest.raises(InputError, match=r"twin.sentinel1: no image between 2017-01-01 and 2017-01-06"):
+        seen(settings, np.zeros(0))
+
+
 def test_vineyards_and_forests_are_not_retrieved() -> None:
     assert set(np.unique(WHOLE_YEAR.cell)) == {GRASS, CEREALS, RICE, KARST}
 

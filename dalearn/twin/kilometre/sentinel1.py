@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from dalearn.errors import InputError
 from dalearn.grid import Grid
 from dalearn.observations.observations import Observations, concatenate
 from dalearn.retrieval.aggregate import HERBACEOUS_AND_CROPS, cell_means, observations_of_cells
@@ -103,6 +104,11 @@ def observe_sentinel1(
     assert radar is not None
     times = passes(settings)[: len(snapshots.time)]
     there = np.flatnonzero(generator.random(len(times)) < radar.share)
+    if not len(there):
+        raise InputError(
+            f"twin.sentinel1: no image between {settings.first_day} and {settings.end}; lengthen the period or lower "
+            "the interval"
+        )
     block = max(ROWS_PER_BLOCK // max(len(plots.cell), 1), 1)
     wanted = np.isin(plots.cover, HERBACEOUS_AND_CROPS)
     few = np.bincount(plots.cell[wanted], minlength=surface.cell_count) < radar.least_plots
