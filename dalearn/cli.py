@@ -65,6 +65,14 @@ def build_parser() -> Parser:
         help="redo the stages that a changed configuration affects; without a change, those of this command",
     )
     run.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="changes",
+        metavar="KEY=VALUE",
+        help="change a key of the configuration, as in twin.areas=[ales]; may be given several times",
+    )
+    run.add_argument(
         "--processes",
         type=_processes,
         metavar="N",
@@ -138,7 +146,7 @@ def run_stages(arguments: argparse.Namespace) -> int:
     from dalearn.experiments.config import load_config
 
     path = arguments.config or demo_config()
-    config = load_config(path, run_directory=arguments.run_directory)
+    config = load_config(path, run_directory=arguments.run_directory, changes=arguments.changes)
     if not number_of_processes() and set(arguments.stages) & set(DIVIDED):
         count = arguments.processes or config.processes
         if count == "auto":

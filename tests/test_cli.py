@@ -132,7 +132,11 @@ def test_demo_configuration_is_shipped_with_the_package(repository: Path) -> Non
     assert (repository / "configs" / "demo.yaml").read_text() == cli.demo_config().read_text()
 
 
-@pytest.mark.parametrize("name", ["demo", "corchia2023", "puaakala", "fontblanche", "fontblanche_network"])
+SHIPPED = ("demo", "corchia2023", "puaakala", "fontblanche", "fontblanche_network")
+SHIPPED_KILOMETRE = ("rojas2023_montpellier", "rojas2023_toulouse", "rojas2023_salamanca")
+
+
+@pytest.mark.parametrize("name", SHIPPED + SHIPPED_KILOMETRE)
 def test_shipped_configurations_are_valid(name: str, repository: Path) -> None:
     from dalearn.experiments.config import load_config
 

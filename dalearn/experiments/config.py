@@ -8,7 +8,7 @@ package writes where the user is.
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +18,7 @@ import numpy as np
 from dalearn.errors import InputError
 from dalearn.experiments.paths import make_paths_absolute, product_of
 from dalearn.experiments.prepare_sections import PrepareConfig
-from dalearn.experiments.read_config import build, plain, read_yaml
+from dalearn.experiments.read_config import build, change_key, plain, read_yaml
 from dalearn.experiments.sections import (
     ForcingConfig,
     LandConfig,
@@ -80,6 +80,7 @@ class Config:
             check_positive("configuration", processes=self.processes)
         self._check_sources()
         check_unique("observations", [observation.name for observation in self.observations])
+        self._check_rescaling()
         self._check_training()
         self._check_assimilation()
         for key, name in self.evaluation.in_situ_names().items():
@@ -99,6 +100,16 @@ class Config:
             return False
         observation, learned = self.observation(name), self.observation(self.training.observations)
         return observation.quantity == learned.quantity and observation.rescale == "none"
+
+    def rescaling_period(self, name: str) -> tuple[str, str]:
+        """Start and end of the fit that rescales the observations called ``name``; InputError where there is none."""
+        observation = self.observation(name)
+        if observation.rescale_start is not None and observation.rescale_end is not None:
+            return observation.rescale_start, observation.rescale_end
+        section = self.training or self.assimilation
+        if section is None:
+            raise InputError(f"observations.{name}.rescale: no period to fit it on; give rescale_start and rescale_end")
+        return section.start, section.end
 
     def assimilated_observations(self) -> list[str]:
         """Names of the observations of all experiments, each once."""
@@ -167,6 +178,11 @@ class Config:
                 f"{self.open_loop.end}; change one of them"
             )
 
+    def _check_rescaling(self) -> None:
+        for observation in self.observations:
+            if observation.rescale != "none":
+                self._check_inside(f"observations.{observation.name}.rescale", *self.rescaling_period(observation.name))
+
     def _check_training(self) -> None:
         training = self.training
         if training is None:
@@ -219,16 +235,17 @@ class Config:
         learned = self.observation(self.training.observations).quantity if self.training else None
         if observation.quantity == "sigma0" and learned != "sigma0":
             raise InputError(f"{where}: {name} needs an operator for sigma0; add a training section for it")
-        if observation.rescale == "seasonal" and self.training is None:
-            raise InputError(f"observations.{name}.rescale: needs training.start and training.end to be fitted on")
 
 
-def load_config(path: Path, *, run_directory: str | None = None) -> Config:
+def load_config(path: Path, *, run_directory: str | None = None, changes: Sequence[str] = ()) -> Config:
     """The configuration in ``path``, its paths made absolute.
 
-    ``run_directory`` replaces that of the file.  Raises InputError, one line naming the file and the key.
+    ``run_directory`` replaces that of the file, ``changes`` (``twin.areas=[ales]``) other keys.  Raises InputError, one
+    line naming the file and the key.
     """
     content = read_yaml(path)
+    for change in changes:
+        change_key(content, change)
     try:
         config = build(Config, content)
     except InputError as error:

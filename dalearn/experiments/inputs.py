@@ -23,9 +23,18 @@ from dalearn.files import write_whole
 from dalearn.forcing.series import ForcingSeries
 from dalearn.land.model import LandModel
 from dalearn.land.options import LandOptions
-from dalearn.twin.build import INPUTS, join_truth, make_world, random_streams, write_drivers, write_observed
+from dalearn.twin.build import (
+    input_names,
+    join_truth,
+    make_world,
+    random_streams,
+    run_land,
+    write_drivers,
+    write_observed,
+)
+from dalearn.twin.kilometre.weather import CellWeather
 from dalearn.twin.true_land import TrueLand
-from dalearn.twin.truth_run import TruthRun, run_truth
+from dalearn.twin.truth_run import TruthRun
 
 logger = logging.getLogger("dalearn")
 
@@ -62,7 +71,7 @@ class TruthPart:
     """What the truth of some cells follows from; ``water_layers`` are those of the whole domain (``LandModel``)."""
 
     land: TrueLand
-    weather: ForcingSeries
+    weather: ForcingSeries | CellWeather
     water_layers: int
 
 
@@ -73,20 +82,21 @@ def make_twin(setup: Setup, directory: RunDirectory, crew: Crew) -> list[Path]:
     _use_threads(setup.config)
     world = make_world(settings)
     write_drivers(directory.path, settings, world)
+    weather = world.weather
     land = TrueLand.draw(settings, world.surface, random_streams(settings.seed))
     layers = int(land.parameters.soil.holds_water.any(dim=-1).sum())
     parts = crew.plan("inputs", land.grid, directory)
     if len(parts) == 1:
         with PartProgress("twin: truth", [directory.path], 0, shown=True) as progress:
-            truth = _run_truth(setup.config, TruthPart(land, world.weather, layers), progress)
+            truth = _run_truth(setup.config, TruthPart(land, weather, layers), progress)
     else:
         for part in parts:
             folder = directory.partial("inputs") / part.name
             if not (folder / TRUTH).exists():
-                _write_pickle(folder / LAND, TruthPart(land.part(part.cells), world.weather.select(part.cells), layers))
+                _write_pickle(folder / LAND, TruthPart(land.part(part.cells), weather.select(part.cells), layers))
         truth = join_truth([_read_pickle(folder / TRUTH) for folder in crew.run("inputs", parts, setup, directory)])
-    write_observed(directory.path, settings, world, truth)
-    return [*(directory / "inputs" / name for name in INPUTS), directory / "truth.nc"]
+    write_observed(directory.path, settings, world.surface, truth)
+    return [*(directory / "inputs" / name for name in input_names(settings)), directory / "truth.nc"]
 
 
 def run_part(share: Share) -> None:
@@ -103,7 +113,7 @@ def _run_truth(config: Config, part: TruthPart, progress: PartProgress) -> Truth
     assert settings is not None
     options = LandOptions(time_step=settings.time_step)
     model = LandModel(land.parameters, options, compiled=config.compile, water_layers=part.water_layers)
-    return run_truth(model, land.grid, part.weather, land.calendar, settings, _show(progress))
+    return run_land(model, land, part.weather, settings, _show(progress))
 
 
 def _use_threads(config: Config) -> None:

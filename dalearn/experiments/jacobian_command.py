@@ -27,7 +27,7 @@ from dalearn.experiments.subset import take_columns
 from dalearn.forcing.writer import write_forcing
 from dalearn.land.state import LandState
 from dalearn.operators import ObservationOperator, create_operator
-from dalearn.twin.build import twin_surface
+from dalearn.twin.build import make_world, twin_surface, write_drivers
 from dalearn.twin.settings import TwinSettings
 from dalearn.twin.surface import write_surface
 from dalearn.twin.weather import generate_weather
@@ -100,7 +100,10 @@ def _inputs(config: Config) -> Iterator[Path]:
     """A folder with surface and forcing of the twin, without its truth; an unused one without a twin."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        if config.twin is not None:
+        if config.twin is not None and config.twin.kilometre:
+            write_drivers(folder, config.twin, make_world(config.twin))
+            folder /= "inputs"
+        elif config.twin is not None:
             _write_twin_forcing(folder, config.twin)
         yield folder
 

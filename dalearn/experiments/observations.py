@@ -99,22 +99,27 @@ def _some_sample(setup: Setup, name: str, first: np.datetime64, last: np.datetim
 
 
 def read_rescaled(setup: Setup, name: str, open_loop: OpenLoopData) -> Observations:
-    """The observations called ``name``, rescaled to the open loop when the configuration asks for it."""
-    section, training = setup.config.observation(name), setup.config.training
+    """The observations called ``name``, rescaled to the open loop when the configuration asks for it.
+
+    Pairs in which the soil of the open loop is frozen do not count.  Urban cells are not among those of a run: the
+    surface map leaves them out.
+    """
+    section = setup.config.observation(name)
     observations = read_configured(setup, name)
-    if section.rescale == "none" or training is None:
+    if section.rescale == "none":
         return observations
     data = open_loop.read(("WG2", "TG2"))
     model = np.where(data["TG2"] > TRIPLE_POINT, data["WG2"], np.nan)
     paired = values_at(observations, open_loop.time, model, MODEL_TOLERANCE)
-    start, end = as_time(training.start, "training.start"), as_time(training.end, "training.end")
-    rescaling = fit_rescaling(observations, paired, start, end)
+    start, end = setup.config.rescaling_period(name)
+    where = f"observations.{name}.rescale"
+    rescaling = fit_rescaling(observations, paired, as_time(start, where), as_time(end, where))
     rescaled = rescaling.apply(observations, VARIABLES["WG2"].units, section.error or np.nan)
     left_out = rescaled.counts.get("not_rescaled", 0)
     logger.info("%s: rescaled %d samples to the open loop, %d without a fit", name, len(rescaled), left_out)
     if not len(rescaled):
         raise InputError(
             f"{observations.source}: {name} cannot be rescaled: too few pairs with the open loop in "
-            f"{training.start} to {training.end}; lengthen the training period or set rescale to none"
+            f"{start} to {end}; lengthen the period of the fit or set rescale to none"
         )
     return rescaled

@@ -1,6 +1,7 @@
 """Where the files of a configuration lie: beside it, or in ``inputs`` of the run directory when the run makes them."""
 
 import glob
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +22,9 @@ def make_paths_absolute(config: "Config", base: Path) -> None:
                 section.path = str(inputs / Path(section.path).name)
             here = inputs if config.twin is not None else base
             section.path = str((here / Path(section.path).expanduser()).resolve())
+    if config.twin is not None and config.twin.sentinel1 is not None and config.twin.sentinel1.inversion is not None:
+        inversion = str((base / Path(config.twin.sentinel1.inversion).expanduser()).resolve())
+        config.twin = replace(config.twin, sentinel1=replace(config.twin.sentinel1, inversion=inversion))
     if config.prepare is None:
         return
     source = config.prepare.forcing

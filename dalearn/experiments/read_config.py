@@ -53,6 +53,29 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return dict(content)
 
 
+def change_key(content: dict[str, Any], change: str) -> None:
+    """Set one key of a configuration from ``key.of.section=value``, the value in YAML.
+
+    Raises InputError when it is not of this form, or when the key leads through something that holds no keys.
+    """
+    key, separator, text = change.partition("=")
+    words = key.strip().split(".")
+    if not separator or not all(words):
+        raise InputError(f"--set {change}: write it as key=value, for instance twin.seed=4")
+    try:
+        value = yaml.load(text, _UniqueKeyLoader)
+    except yaml.MarkedYAMLError as error:
+        raise InputError(f"--set {change}: the value is not valid YAML ({error.problem}); mend it") from error
+    section: Any = content
+    for number, word in enumerate(words[:-1]):
+        if section.get(word) is None:
+            section[word] = {}
+        section = section[word]
+        if not isinstance(section, dict):
+            raise InputError(f"--set {change}: {'.'.join(words[: number + 1])} holds no keys; change it as a whole")
+    section[words[-1]] = value
+
+
 def build(hint: Any, value: Any, where: str = "") -> Any:
     """``value`` from YAML as an instance of the type ``hint``; ``where`` is its dotted key.
 

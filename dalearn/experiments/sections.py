@@ -151,7 +151,9 @@ class ObservationConfig:
         hours: keep samples within ``hours_tolerance`` of these hours UTC; null keeps all.
         tolerance_km: samples further than this from all cells are left out.
         exponential_filter: time scale in days of a recursive exponential filter; null for none.
-        rescale: ``seasonal`` matches mean and standard deviation to the open loop, by month, over the training period.
+        rescale: ``seasonal`` matches mean and standard deviation to the open loop, by month.
+        rescale_start, rescale_end: period of this fit; null takes the training period or, without one, that of the
+            assimilation.
     """
 
     name: str
@@ -165,6 +167,8 @@ class ObservationConfig:
     tolerance_km: float = 15.0
     exponential_filter: float | None = None
     rescale: Literal["none", "seasonal"] = "none"
+    rescale_start: str | None = None
+    rescale_end: str | None = None
 
     def __post_init__(self) -> None:
         where = f"observations.{self.name}"
@@ -180,6 +184,12 @@ class ObservationConfig:
                 raise InputError(f"{where}.hours: {hour:g} is not an hour of the day, 0..24")
         if self.rescale == "seasonal" and self.quantity != "SSM":
             raise InputError(f"{where}.rescale: only SSM is rescaled, {self.quantity} is not")
+        if (self.rescale_start is None) != (self.rescale_end is None):
+            raise InputError(f"{where}: give both rescale_start and rescale_end, or none of them")
+        if self.rescale_start is not None and self.rescale_end is not None:
+            if self.rescale == "none":
+                raise InputError(f"{where}.rescale_start: nothing is rescaled; set rescale to seasonal or leave it out")
+            check_period(where, self.rescale_start, self.rescale_end, ("rescale_start", "rescale_end"))
         if self.layout == "in_situ_case" and self.quantity != "SSM":
             raise InputError(f"{where}.layout: in_situ_case holds SSM, not {self.quantity}")
 

@@ -117,7 +117,7 @@ def write_plan(
     chunk = rows_per_chunk(count, cells)
     length = max(VALUES_PER_BLOCK // max(cells, nodes) // chunk, 1) * chunk
     ignored = _never_defined(plan)
-    records = _block(plan, slice(first, min(first + length, plan.rows.stop)), ignored)
+    records = block_on_cells(plan, slice(first, min(first + length, plan.rows.stop)), ignored)
     with forcing_file(
         path,
         start=source.times[first],
@@ -129,7 +129,7 @@ def write_plan(
     ) as write:
         for begin in range(first, plan.rows.stop, length):
             if begin > first:
-                records = _block(plan, slice(begin, min(begin + length, plan.rows.stop)), ignored)
+                records = block_on_cells(plan, slice(begin, min(begin + length, plan.rows.stop)), ignored)
             write(begin - first, records)
             progress(len(records["Tair"]))
 
@@ -152,8 +152,11 @@ def _never_defined(plan: ForcingPlan) -> np.ndarray | None:
     return ignored if ignored.any() else None
 
 
-def _block(plan: ForcingPlan, rows: slice, ignored: np.ndarray | None) -> dict[str, np.ndarray]:
-    """Checked records on the cells under the names of a forcing file."""
+def block_on_cells(plan: ForcingPlan, rows: slice, ignored: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """The checked records ``rows`` on the cells under the names of a forcing file, (record, cell) float32.
+
+    ``ignored`` (node,): nodes without data, which leave their weight to the others.
+    """
     given = plan.source.read(rows)
     values = {name: plan.weights(array, ignored) for name, array in given.items()}
     del given

@@ -62,6 +62,11 @@ class ForcingSeries:
         records = {name: values[:, cells] for name, values in self.records.items()}
         return replace(self, records=records, **{name: getattr(self, name)[cells] for name in names})
 
+    def mean_temperature(self, days: int) -> np.ndarray:
+        """Mean air temperature (K) of the first ``days`` days, fewer where there are fewer, (cell,) float64."""
+        records = days * (86400 // self.step)
+        return np.asarray(self.records["Tair"][:records].mean(axis=0, dtype=np.float64))
+
     def window(
         self,
         start: np.datetime64,

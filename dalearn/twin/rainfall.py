@@ -44,6 +44,20 @@ LARGEST_HOURLY_RATE = 0.0125  # kg m-2 s-1 (45 mm in one hour)
 
 
 @dataclass(frozen=True)
+class RainClimate:
+    """Average rain along the longitude: ``longitudes`` (place,), ascending degrees east; ``rain`` (place, 12) mm a
+    month; ``days`` (place, 12) with more than 1 mm; ``shadow``: whether that of the Pyrenees applies."""
+
+    longitudes: np.ndarray
+    rain: np.ndarray
+    days: np.ndarray
+    shadow: bool = False
+
+
+SOUTHERN_FRANCE = RainClimate(LONGITUDES, MONTHLY_RAIN, DAYS_ABOVE_1_MM, shadow=True)
+
+
+@dataclass(frozen=True)
 class Rain:
     """``latent`` (day, cell) standard normal, high when it rains; ``daily`` (day, cell) kg m-2 a day;
     ``hourly`` (24 * day, cell) kg m-2 s-1, hour ``h`` of the axis being the rain from ``h`` to ``h + 1`` UTC."""
@@ -61,8 +75,8 @@ def seasonal(monthly: np.ndarray, day_of_year: np.ndarray) -> np.ndarray:
     return monthly[before % 12] * (1.0 - weight) + monthly[(before + 1) % 12] * weight
 
 
-def _of_cells(table: np.ndarray, longitude: np.ndarray) -> np.ndarray:
-    return np.stack([np.interp(longitude, LONGITUDES, month) for month in table.T])
+def _of_cells(table: np.ndarray, longitudes: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+    return np.stack([np.interp(longitude, longitudes, month) for month in table.T])
 
 
 def rain_shadow(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
@@ -79,6 +93,7 @@ def generate_rain(
     day_of_year: np.ndarray,
     anomaly: np.ndarray,
     generator: np.random.Generator,
+    climate: RainClimate = SOUTHERN_FRANCE,
 ) -> Rain:
     """Rain of consecutive days at all cells.
 
@@ -97,10 +112,11 @@ def generate_rain(
     )
     latent = synoptic + convective
 
-    wetter = np.sqrt(anomaly[:, None] * rain_shadow(latitude, longitude))
-    per_month = RAIN_DAYS * seasonal(_of_cells(DAYS_ABOVE_1_MM, longitude), day_of_year)
+    shadow = rain_shadow(latitude, longitude) if climate.shadow else 1.0
+    wetter = np.sqrt(anomaly[:, None] * shadow)
+    per_month = RAIN_DAYS * seasonal(_of_cells(climate.days, climate.longitudes, longitude), day_of_year)
     probability = np.clip(wetter * per_month / 30.4, 0.01, 0.9)
-    wet_day_mean = seasonal(_of_cells(MONTHLY_RAIN, longitude), day_of_year) / per_month
+    wet_day_mean = seasonal(_of_cells(climate.rain, climate.longitudes, longitude), day_of_year) / per_month
     wet_day_mean = wet_day_mean * wetter * (1.0 + OROGRAPHIC_INCREASE * altitude / 1000.0)
 
     exceedance = 1.0 - torch.special.ndtr(torch.from_numpy(latent)).numpy()

@@ -6,11 +6,14 @@ from typing import Literal
 import numpy as np
 
 from dalearn.errors import InputError
+from dalearn.twin.irrigation import IrrigationSettings
+from dalearn.twin.kilometre.sentinel1_settings import Sentinel1Settings
 from dalearn.twin.southwest import CELL_COUNT
 from dalearn.twin.surface import PLACES
 
-Region = Literal["transect", "southwest"]
-CELLS = {"transect": len(PLACES), "southwest": CELL_COUNT}
+Region = Literal["transect", "southwest", "montpellier", "toulouse", "salamanca"]
+CELLS = {"transect": len(PLACES), "southwest": CELL_COUNT}  # of the regions whose cells are always the same
+KILOMETRE_KEYS = ("areas", "irrigation", "sentinel1")
 
 
 @dataclass(frozen=True)
@@ -19,12 +22,16 @@ class TwinSettings:
 
     Attributes:
         region: ``transect``, 36 places from the Atlantic to the Mediterranean (``dalearn.twin.surface.PLACES``), or
-            ``southwest``, the 247 cells of Corchia et al. (2023) (``dalearn.twin.southwest``).
+            ``southwest``, the 247 cells of Corchia et al. (2023) (``dalearn.twin.southwest``), or ``montpellier``,
+            ``toulouse``, ``salamanca``, the 1 km regions of Rojas-Munoz et al. (2023) (``dalearn.twin.kilometre``).
+        areas: of a 1 km region that take part, with the cells of its stations; all cells when empty.
+        irrigation: of the truth of a 1 km region; null takes the defaults.
+        sentinel1: how Sentinel-1 sees a 1 km region; null takes the defaults.
         start: first day of the period, 00 UTC.
         years: length of the period in whole years; the last one serves as the test period of the demo.
         length_days: length of the period in days in place of ``years``, for short trials.
         seed: of every random number.
-        cells: indices of the cells of the region that take part; all when empty.
+        cells: indices of the cells of the region (or of its areas) that take part; all when empty.
         time_step: of the truth run, s.
         spin_up: times that the truth repeats its first year, or a shorter period as a whole, before the period starts.
         rain_anomaly: true rain of each year relative to the climate (0.8 a drought, 1.2 a wet year), repeated.
@@ -46,7 +53,8 @@ class TwinSettings:
         satellite_ssm_error: noise of the satellite soil wetness before it is filtered, % of saturation.
         in_situ_error: noise of the soil moisture probes, m3 m-3.
         in_situ_interval: hours between readings of the probes.
-        truth_hours: hours between two times in ``truth.nc``; the observations see every hour of the truth.
+        truth_hours: hours between two times in ``truth.nc``; the observations see every hour of the truth, in a 1 km
+            region those of the file alone.
     """
 
     region: Region = "transect"
@@ -76,6 +84,9 @@ class TwinSettings:
     in_situ_error: float = 0.015
     in_situ_interval: int = 3
     truth_hours: int = 1
+    areas: tuple[str, ...] = ()
+    irrigation: IrrigationSettings | None = None
+    sentinel1: Sentinel1Settings | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -92,15 +103,29 @@ class TwinSettings:
             raise InputError("twin.rain_anomaly: give at least one factor, all above 0")
         if self.rain_variability is not None and not 0.0 <= self.rain_variability < 0.5:
             raise InputError(f"twin.rain_variability: {self.rain_variability} is not in 0..0.5")
-        count = CELLS[self.region]
-        wrong = [cell for cell in self.cells if not 0 <= cell < count]
-        if wrong:
-            raise InputError(f"twin.cells: {wrong[0]} is not a cell of {self.region}, choose from 0..{count - 1}")
+        if self.kilometre:
+            object.__setattr__(self, "irrigation", self.irrigation or IrrigationSettings())
+            object.__setattr__(self, "sentinel1", self.sentinel1 or Sentinel1Settings())
+        else:
+            self._check_cells(CELLS[self.region])
         if self.truth_hours < 1 or 24 % self.truth_hours:
             raise InputError(f"twin.truth_hours: {self.truth_hours} does not divide the day")
         for name in ("morning_share", "evening_share", "lai_share"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise InputError(f"twin.{name}: {getattr(self, name)} is not a share, choose 0..1")
+
+    def _check_cells(self, count: int) -> None:
+        wrong = [cell for cell in self.cells if not 0 <= cell < count]
+        if wrong:
+            raise InputError(f"twin.cells: {wrong[0]} is not a cell of {self.region}, choose from 0..{count - 1}")
+        given = [name for name in KILOMETRE_KEYS if getattr(self, name)]
+        if given:
+            raise InputError(f"twin.{given[0]}: {self.region} is no 1 km region; leave it out, or choose one")
+
+    @property
+    def kilometre(self) -> bool:
+        """Whether the region is one of 1 km."""
+        return self.region not in CELLS
 
     @property
     def first_day(self) -> np.datetime64:

@@ -82,7 +82,8 @@ PLACES = (
 class SurfaceMap:
     """Places as arrays: ``latitude``, ``longitude`` (degrees), ``altitude`` (m), ``clay``, ``sand`` and station
     ``name`` are (cell,); ``fraction`` (cell, vegetation type) of the land of the cell, in the order of
-    ``VEGETATION_TYPES``."""
+    ``VEGETATION_TYPES``.  1 km regions have ``area`` and ``land_use`` (cell,) too, words that the land model does not
+    know (``dalearn.twin.kilometre``)."""
 
     name: np.ndarray
     latitude: np.ndarray
@@ -91,6 +92,8 @@ class SurfaceMap:
     clay: np.ndarray
     sand: np.ndarray
     fraction: np.ndarray
+    area: np.ndarray | None = None
+    land_use: np.ndarray | None = None
 
     @property
     def cell_count(self) -> int:
@@ -99,7 +102,8 @@ class SurfaceMap:
     def select(self, cells: Sequence[int]) -> "SurfaceMap":
         """The map of some cells, in the order of ``cells``."""
         chosen = list(cells)
-        return SurfaceMap(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
+        given = [(field.name, getattr(self, field.name)) for field in fields(self)]
+        return SurfaceMap(**{name: values[chosen] for name, values in given if values is not None})
 
     def cover(self, *types: str) -> np.ndarray:
         """(cell,) total fraction of the named vegetation types."""
@@ -125,15 +129,21 @@ def write_surface(path: Path, surface: SurfaceMap) -> None:
     Raises InputError when the file cannot be written.
     """
     by_type = ("cell", "vegetation_type")
-    with writing(path, {"title": "Surface map of the twin: cells of south-western France"}) as file:
+    with writing(path, {"title": "Surface map of the twin"}) as file:
         create_cells(file, surface.latitude, surface.longitude)
         file.createDimension("vegetation_type", len(VEGETATION_TYPES))
         types = file.createVariable("vegetation_type", str, ("vegetation_type",))
         types.long_name = "ECOCLIMAP vegetation type"
         types[:] = np.array(VEGETATION_TYPES, dtype=object)
-        names = file.createVariable("name", str, ("cell",))
-        names.long_name = "station in the cell"
-        names[:] = surface.name
+        for name, long_name, words in (
+            ("name", "station in the cell", surface.name),
+            ("area", "area that can be run on its own", surface.area),
+            ("land_use", "what the truth does with the land of the cell", surface.land_use),
+        ):
+            if words is not None:
+                variable = file.createVariable(name, str, ("cell",))
+                variable.long_name = long_name
+                variable[:] = words
         for name, long_name, units, values in (
             ("clay", "clay fraction of the soil", "1", surface.clay),
             ("sand", "sand fraction of the soil", "1", surface.sand),

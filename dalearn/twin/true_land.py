@@ -10,18 +10,22 @@ from dalearn.grid import Grid
 from dalearn.land.parameters import build_parameters
 from dalearn.land.state import LandParameters
 from dalearn.tree import select_columns
+from dalearn.twin.irrigation import Irrigation
 from dalearn.twin.settings import TwinSettings
 from dalearn.twin.surface import SurfaceMap
 from dalearn.twin.truth import HarvestCalendar, perturbed_longevity, perturbed_texture
 
+RICE_PATCH, IRRIGATED_PATCH = 7, 9  # C3 crops, irrigated C4 crops
+
 
 @dataclass(frozen=True)
 class TrueLand:
-    """Columns, true parameters and harvests of consecutive cells."""
+    """Columns, true parameters, harvests and, where there is any, irrigation of consecutive cells."""
 
     grid: Grid
     parameters: LandParameters
     calendar: HarvestCalendar
+    irrigation: Irrigation | None = None
 
     @classmethod
     def draw(cls, settings: TwinSettings, surface: SurfaceMap, random: dict[str, np.random.Generator]) -> "TrueLand":
@@ -31,6 +35,7 @@ class TrueLand:
         vegetation = perturbed_longevity(
             parameters.vegetation, grid.cell_of_column, settings.longevity_error, random["longevity"]
         )
+        irrigation = _irrigation(settings, surface, grid)
         calendar = HarvestCalendar.draw(
             grid.patch_of_column.numpy(),
             settings.first_year,
@@ -38,9 +43,10 @@ class TrueLand:
             settings.harvest_spread,
             settings.harvest_duration,
             random["harvest"],
+            None if irrigation is None else irrigation.flooded.numpy(),
         )
         true = dataclasses.replace(parameters, vegetation=vegetation)  # type: ignore[type-var]
-        return cls(grid, true, calendar)
+        return cls(grid, true, calendar, irrigation)
 
     def part(self, cells: slice) -> "TrueLand":
         """The land of the consecutive ``cells``, the same as in the whole."""
@@ -58,4 +64,18 @@ class TrueLand:
         calendar = dataclasses.replace(
             self.calendar, cut=self.calendar.cut[:, chosen], regrowth=self.calendar.regrowth[:, chosen]
         )
-        return TrueLand(grid, select_columns(self.parameters, columns), calendar)
+        irrigation = None if self.irrigation is None else self.irrigation.part(columns)
+        return TrueLand(grid, select_columns(self.parameters, columns), calendar, irrigation)
+
+
+def _irrigation(settings: TwinSettings, surface: SurfaceMap, grid: Grid) -> Irrigation | None:
+    """Rice in the cells that are flooded, irrigated maize in those that have sprinklers."""
+    if settings.irrigation is None or surface.land_use is None:
+        return None
+    use = torch.from_numpy(surface.land_use == "flooded"), torch.from_numpy(surface.land_use == "sprinkled")
+    flooded, sprinkled = (of_cells[grid.cell_of_column] for of_cells in use)
+    return Irrigation(
+        settings.irrigation,
+        flooded & (grid.patch_of_column == RICE_PATCH),
+        sprinkled & (grid.patch_of_column == IRRIGATED_PATCH),
+    )

@@ -20,6 +20,7 @@ C4_CROPS = (8, 9)  # rain-fed and irrigated
 SPRING_CROP_SOWING = 120  # day of the year until which a maize field stays bare
 WINTER_CROP_EMERGENCE = 320  # day of the year from which a cereal field grows again
 HARVEST_C3, HARVEST_C4 = 178, 263  # 27 June and 20 September
+RICE_EMERGENCE, HARVEST_RICE = 140, 263
 
 
 def perturbed_texture(
@@ -44,15 +45,22 @@ def rain_factor(
     The product of a bias of each cell, with a seasonal part of half its size, and of a log-normal factor of
     each day with mean 1; ``bias`` and ``noise`` are relative standard deviations, correlated over 150 km.
     """
-    factor = spatial_factor(latitude, longitude, 150.0)
     day = ((time - np.timedelta64(1, "s")).astype("datetime64[D]") - time[0].astype("datetime64[D]")).astype(int)
     day = np.maximum(day, 0)
+    return daily_rain_factor(latitude, longitude, int(day[-1]) + 1, bias, noise, generator)[day]
+
+
+def daily_rain_factor(
+    latitude: np.ndarray, longitude: np.ndarray, days: int, bias: float, noise: float, generator: np.random.Generator
+) -> np.ndarray:
+    """The factors of ``rain_factor`` for whole days, (day, cell)."""
+    factor = spatial_factor(latitude, longitude, 150.0)
     of_cell = bias * correlated_noise(generator, 1, factor, 0.0)
     of_season = 0.5 * bias * correlated_noise(generator, 1, factor, 0.0)
-    season = np.cos(2.0 * np.pi * np.arange(day[-1] + 1) / 365.25)[:, None]
+    season = np.cos(2.0 * np.pi * np.arange(days) / 365.25)[:, None]
     spread = np.sqrt(np.log1p(noise**2))
-    of_day = np.exp(spread * correlated_noise(generator, day[-1] + 1, factor, 0.0) - 0.5 * spread**2)
-    return (np.exp(of_cell + of_season * season) * of_day)[day]
+    of_day = np.exp(spread * correlated_noise(generator, days, factor, 0.0) - 0.5 * spread**2)
+    return np.exp(of_cell + of_season * season) * of_day
 
 
 def perturbed_longevity(
@@ -92,21 +100,24 @@ class HarvestCalendar:
         spread: float,
         duration: int,
         generator: np.random.Generator,
+        rice: np.ndarray | None = None,
     ) -> "HarvestCalendar":
-        """Dates with a standard deviation of ``spread`` days between columns and years."""
+        """Dates with a standard deviation of ``spread`` days between columns and years; ``rice`` (column,) bool."""
 
-        def dates(c3: float, c4: float) -> np.ndarray:
+        def dates(c3: float, c4: float, of_rice: float) -> np.ndarray:
             usual = np.where(
                 np.isin(patch_of_column, C3_CROPS), c3, np.where(np.isin(patch_of_column, C4_CROPS), c4, np.nan)
             )
+            if rice is not None:
+                usual = np.where(rice, of_rice, usual)
             return np.round(usual + spread * generator.standard_normal((years, len(patch_of_column))).clip(-2.0, 2.0))
 
         half = duration // 2
         return cls(
             first_year,
             duration,
-            dates(HARVEST_C3 + half, HARVEST_C4 + half),
-            dates(WINTER_CROP_EMERGENCE, SPRING_CROP_SOWING),
+            dates(HARVEST_C3 + half, HARVEST_C4 + half, HARVEST_RICE + half),
+            dates(WINTER_CROP_EMERGENCE, SPRING_CROP_SOWING, RICE_EMERGENCE),
         )
 
     def taken(self, date: np.datetime64) -> np.ndarray:

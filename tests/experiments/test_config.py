@@ -306,3 +306,36 @@ def test_plugins_register_operators_of_the_user(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump({**SITE, "plugins": ["not_there"]}))
     with pytest.raises(InputError, match=r"site\.yaml: plugins: no module 'not_there'; install it or put"):
         load_config(path)
+
+
+def test_keys_can_be_changed_from_outside(tmp_path: Path) -> None:
+    path = tmp_path / "twin.yaml"
+    path.write_text(yaml.safe_dump({"name": "a", "open_loop": {"start": "2017-01-01", "end": "2018-01-01"}}))
+    words = [
+        "twin.region=montpellier", "twin.areas=[ales, camargue]", "twin.sentinel1.share=0.5", "dtype=float32",
+        "twin.sentinel1.inversion=own/retrieval.nc",
+    ]  # fmt: skip
+    config = load_config(path, changes=words)
+    assert config.twin is not None
+    assert config.twin.areas == ("ales", "camargue")
+    assert config.twin.sentinel1 is not None
+    assert config.twin.sentinel1.share == 0.5
+    assert config.twin.sentinel1.inversion == str(tmp_path / "own" / "retrieval.nc")
+    assert config.dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("twin.areas", r"--set twin.areas: write it as key=value"),
+        ("twin..areas=1", r"--set twin..areas=1: write it as key=value"),
+        ("name.first=b", r"--set name.first=b: name holds no keys"),
+        ("twin.areas=[ales", r"the value is not valid YAML"),
+        ("twin.place=ales", r"twin.place"),
+    ],
+)
+def test_changes_that_cannot_be_are_refused(tmp_path: Path, change: str, message: str) -> None:
+    path = tmp_path / "twin.yaml"
+    path.write_text(yaml.safe_dump({"name": "a", "open_loop": {"start": "2017-01-01", "end": "2018-01-01"}}))
+    with pytest.raises(InputError, match=message):
+        load_config(path, changes=[change])
