@@ -5,6 +5,7 @@ from importlib.resources import files
 import torch
 
 from dalearn.kernels.expressions import Expression, Expressions, Value, reachable, share_reciprocals
+from dalearn.kernels.schedule import overlapped
 from dalearn.kernels.trace import Formulas
 
 # Statements of one C++ function.  The compiler's time grows faster than their number, so a long formula is cut; what
@@ -23,7 +24,7 @@ def write_source(formulas: Formulas, dtype: torch.dtype) -> str:
     targets = [(output, row) for output, rows in enumerate(formulas.outputs) for row in range(len(rows))]
     for value, place in zip(wanted, targets, strict=True):
         places.setdefault(value, []).append(place)
-    order = reachable(expressions, wanted)
+    order = overlapped(expressions, reachable(expressions, wanted))
     number = {torch.float32: "float", torch.float64: "double"}[dtype]
     writer = _Writer(expressions, places, order)
     parts = writer.parts()
