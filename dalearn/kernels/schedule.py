@@ -1,8 +1,8 @@
 """The order of statements in which a processor waits least for their operands.
 
-A processor starts whatever has its operands among the next hundred instructions or so.  A logarithm and the exponential of
-it are sixty, one waiting for the other: written one after the other, two or three such chains overlap, written by turns
-many do.
+A processor starts whatever has its operands among the next hundred instructions or so.  A logarithm and its exponential
+are sixty of them, each waiting for the one before: written one after the other two or three such chains overlap,
+written by turns many do.
 """
 
 from collections import deque
@@ -11,8 +11,8 @@ from dalearn.kernels.expressions import Expressions, Value
 
 # Statements among which the next one is chosen: more of them keep more values waiting, which the registers do not hold.
 WINDOW = 64
-# Cycles until the result can be used, and cycles that other statements wait for the same unit, of a vector of 64 bytes on
-# recent processors; only their rough size matters.
+# Cycles until the result can be used, and cycles that other statements wait, for a vector of 64 bytes on recent
+# processors; only their rough size matters.
 _OTHERS = (4, 1)
 _CYCLES = {
     "divide": (13, 5),
