@@ -5,11 +5,13 @@ from importlib.resources import files
 import torch
 
 from dalearn.kernels.expressions import Expression, Expressions, Value, reachable, share_reciprocals
+from dalearn.kernels.schedule import overlapped
 from dalearn.kernels.trace import Formulas
 
 # Statements of one C++ function.  The compiler's time grows faster than their number, so a long formula is cut; what
 # one part leaves to the next waits in a scratch array that stays in the fastest cache.
 PART = 400
+_HEADERS = ("vectors.h", "series.h", "avx512.h")
 _INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "less": "<", "less_equal": "<=", "equal": "=="}
 _TRUTH_INFIX = {"both": "&", "either": "|"}
 
@@ -22,12 +24,12 @@ def write_source(formulas: Formulas, dtype: torch.dtype) -> str:
     targets = [(output, row) for output, rows in enumerate(formulas.outputs) for row in range(len(rows))]
     for value, place in zip(wanted, targets, strict=True):
         places.setdefault(value, []).append(place)
-    order = reachable(expressions, wanted)
+    order = overlapped(expressions, reachable(expressions, wanted))
     number = {torch.float32: "float", torch.float64: "double"}[dtype]
     writer = _Writer(expressions, places, order)
     parts = writer.parts()
     calls = "\n".join(f"    part_{index}(in, out, p, q, c, s);" for index in range(len(parts)))
-    header = files("dalearn.kernels").joinpath("vectors.h").read_text()
+    header = "\n".join(files("dalearn.kernels").joinpath(name).read_text() for name in _HEADERS)
     return f"""#define NUMBER {number}
 {header}
 typedef const NUMBER *const *In;

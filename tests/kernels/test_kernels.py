@@ -175,7 +175,7 @@ def test_no_compiler_is_said(monkeypatch):
         kernel(torch.exp, torch.rand(2, 32), rows=(2,))
 
 
-@pytest.mark.parametrize("columns", [16, 100, 127, 128, 129, 300])
+@pytest.mark.parametrize("columns", [16, 100, 383, 384, 385, 400, 1000])
 def test_a_sequence_gives_the_bits_of_its_kernels(columns):
     """Recorded on 40 columns: a value used twice, an inner one, a kernel called again on its own result."""
 
