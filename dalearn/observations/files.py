@@ -39,15 +39,16 @@ def write_observations(
     with writing(path, {"featureType": "timeSeries", **(attributes or {})}) as dataset:
         dataset.createDimension("sample", len(observations))
         create_cells(dataset, observations.latitude, observations.longitude)
-        create_time(dataset, "sample")[:] = seconds(observations.time)
+        every = slice(0, len(observations))  # of a dimension without samples, an open slice would make one
+        create_time(dataset, "sample")[every] = seconds(observations.time)
         described = {"long_name": "cell of the sample", "instance_dimension": "cell"}
-        create_variable(dataset, "cell_index", ("sample",), "i4", attributes=described)[:] = observations.cell
+        create_variable(dataset, "cell_index", ("sample",), "i4", attributes=described)[every] = observations.cell
         described = {"units": observations.units, "coordinates": "time"}
-        create_variable(dataset, name, ("sample",), "f8", attributes=described)[:] = observations.value
+        create_variable(dataset, name, ("sample",), "f8", attributes=described)[every] = observations.value
         described = {"units": observations.units, "long_name": f"standard deviation of the error of {name}"}
-        create_variable(dataset, f"{name}_error", ("sample",), "f8", attributes=described)[:] = observations.error
+        create_variable(dataset, f"{name}_error", ("sample",), "f8", attributes=described)[every] = observations.error
         flags = {"flag_values": np.array([0], np.int8), "flag_meanings": "kept", "standard_name": "quality_flag"}
-        create_variable(dataset, "rejected", ("sample",), "i1", attributes=flags)[:] = 0
+        create_variable(dataset, "rejected", ("sample",), "i1", attributes=flags)[every] = 0
 
 
 def read_observations(

@@ -117,3 +117,11 @@ def test_unreadable_files(path: Path) -> None:
     path.write_bytes(b"PK\x03\x04" + data)
     with pytest.raises(InputError, match=r"sigma0\.nc: .* unzip it first"):
         read_observations(path)
+
+
+def test_no_samples_are_no_samples(tmp_path: Path) -> None:
+    none = some().select(np.zeros(len(some()), bool), "clouds")
+    write_observations(tmp_path / "none.nc", none)
+    read = read_observations(tmp_path / "none.nc")
+    assert len(read) == 0
+    assert read.cell_count == some().cell_count

@@ -4,7 +4,8 @@ Every cell has some plots of 100 m, each on one of its land covers.  Their backs
 leaves of that column of the truth by the forward model of the inversion, with a roughness of their own and noise; the
 inversion makes moisture of it, and the plots of crops and herbaceous vegetation are averaged over the cell.  Not
 retrieved: forests, vineyards and orchards (the woody types that stand for them), bare land, straw cereals while their
-stems grow, frozen soil, and what is outside the range of the inversion (dense canopies).
+stems grow, and frozen soil.  The paper (2.3) does not count dense summer crops among these, so an NDVI beyond the range
+of the inversion is taken as its limit.
 
 Karst: a part of the plot is rock under thin soil, from which the more comes back the drier the soil is (subsurface
 scattering), so the response is weak, noisy, and in the dry season inverted.  The inversion knows nothing of it.
@@ -172,9 +173,11 @@ def _retrieve(
         + radar.noise * noise
         + np.where(plots.karst[number], radar.karst_noise * of_rock, 0.0)
     )
+    at_ndvi = inversion.predictors.index("NDVI")
+    lowest, highest = float(inversion.minimum[at_ndvi]), float(inversion.maximum[at_ndvi])
     observed = {
         "sigma0_VV": sigma0,
-        "NDVI": ndvi + radar.ndvi_noise * of_ndvi,
+        "NDVI": np.clip(ndvi + radar.ndvi_noise * of_ndvi, lowest, highest),
         "incidence_angle": plots.incidence[number],
     }
     found = inversion(torch.from_numpy(np.stack([observed[name] for name in inversion.predictors], axis=-1)))
