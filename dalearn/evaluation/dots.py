@@ -1,5 +1,6 @@
 """Scores as dots with intervals, and predictions against observations: the figures that also suit a single cell."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,7 @@ def draw_dots(panels: Sequence[DotPanel], title: str, colours: Mapping[str, str]
     axes_row = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
     height = np.arange(len(names))[::-1]
     for axes, panel in zip(axes_row, panels, strict=True):
+        decimals = _decimals([value for value, *_ in panel.rows.values()])
         for y, name in zip(height, names, strict=True):
             value, low, high = panel.rows[name]
             colour = colours.get(name, BLUE)
@@ -38,7 +40,7 @@ def draw_dots(panels: Sequence[DotPanel], title: str, colours: Mapping[str, str]
             axes.plot([value], [y], "o", color=colour, markerfacecolor=face, markeredgewidth=1.6, markersize=7)
             if np.isfinite(value):
                 axes.annotate(
-                    f"{value:.3f}".replace("-", "−"),
+                    f"{value:.{decimals}f}".replace("-", "−"),
                     (value, y),
                     (0, 6),
                     textcoords="offset points",
@@ -49,6 +51,7 @@ def draw_dots(panels: Sequence[DotPanel], title: str, colours: Mapping[str, str]
         axes.set_xlabel(panel.label)
         axes.set_ylim(-0.6, len(names) - 0.2)
         axes.margins(x=0.12)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.grid(axis="x")
         axes.set_axisbelow(True)
         axes.spines["left"].set_visible(False)
@@ -56,6 +59,12 @@ def draw_dots(panels: Sequence[DotPanel], title: str, colours: Mapping[str, str]
     axes_row[0].set_yticks(height, names)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return figure
+
+
+def _decimals(values: Sequence[float]) -> int:
+    """Three, or as many as show three digits of the smallest value."""
+    known = [abs(value) for value in values if np.isfinite(value) and value != 0]
+    return max(3, 2 - math.floor(math.log10(min(known)))) if known else 3
 
 
 @styled
