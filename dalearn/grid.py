@@ -98,6 +98,23 @@ class Grid:
         """The value of its cell for every column, ``(..., cell) -> (..., column)``."""
         return values[..., self.cell_of_column]
 
+    def columns_of(self, first: int, last: int) -> slice:
+        """The columns of the cells ``first <= cell < last``."""
+        bounds = torch.tensor([first, last], device=self.cell_of_column.device)
+        return slice(*torch.searchsorted(self.cell_of_column.contiguous(), bounds).tolist())
+
+    def part(self, first: int, last: int) -> "Grid":
+        """The cells ``first <= cell < last``, which know where they lie in the whole."""
+        columns = self.columns_of(first, last)
+        return Grid(
+            latitude=self.latitude[first:last],
+            longitude=self.longitude[first:last],
+            cell_of_column=self.cell_of_column[columns] - first,
+            patch_of_column=self.patch_of_column[columns],
+            fraction=self.fraction[columns],
+            first_cell=self.first_cell + first,
+        )
+
     def to(self, device: torch.device | str) -> "Grid":
         return Grid(
             latitude=self.latitude,

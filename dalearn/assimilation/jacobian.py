@@ -115,10 +115,8 @@ class _Chunk:
     """Consecutive cells: their columns, their part of the grid and their models."""
 
     def __init__(self, model: Model, grid: Grid, cells: range, copies: int) -> None:
-        bounds = torch.tensor([cells.start, cells.stop], device=grid.cell_of_column.device)
-        first, last = torch.searchsorted(grid.cell_of_column.contiguous(), bounds).tolist()
         self.cells = cells
-        self.columns = slice(first, last)
+        self.columns = grid.columns_of(cells.start, cells.stop)
         self.copies = copies
         self.whole = len(cells) == grid.cell_count
         self._tiled: Model | None = None
@@ -126,13 +124,7 @@ class _Chunk:
             self.grid, self.model = grid, model
             return
         self.model = model.with_parameters(select_columns(model.parameters, self.columns))
-        self.grid = Grid(
-            latitude=grid.latitude[cells.start : cells.stop],
-            longitude=grid.longitude[cells.start : cells.stop],
-            cell_of_column=grid.cell_of_column[self.columns] - cells.start,
-            patch_of_column=grid.patch_of_column[self.columns],
-            fraction=grid.fraction[self.columns],
-        )
+        self.grid = grid.part(cells.start, cells.stop)
 
     def tiled_model(self) -> Model:
         """The model of all copies; made once for the whole domain, but not kept for each of many chunks."""

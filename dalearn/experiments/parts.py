@@ -76,18 +76,6 @@ def plan_parts(grid: Grid, count: int) -> list[Part]:
     ]
 
 
-def take_part(grid: Grid, part: Part) -> Grid:
-    """The cells of ``part``, which know where they lie in the whole."""
-    return Grid(
-        latitude=grid.latitude[part.cells],
-        longitude=grid.longitude[part.cells],
-        cell_of_column=grid.cell_of_column[part.columns] - part.first_cell,
-        patch_of_column=grid.patch_of_column[part.columns],
-        fraction=grid.fraction[part.columns],
-        first_cell=part.first_cell,
-    )
-
-
 def write_parts(folder: Path, parts: Sequence[Part]) -> None:
     """Keep the parts of a stage, for a run that is continued with another number of processes."""
     write_text(folder / PARTS_FILE, json.dumps([asdict(part) for part in parts]))

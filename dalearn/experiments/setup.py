@@ -9,7 +9,7 @@ import torch
 
 from dalearn.errors import InputError
 from dalearn.experiments.config import Config, window_starts
-from dalearn.experiments.parts import Part, take_part
+from dalearn.experiments.parts import Part
 from dalearn.experiments.prepare_surface import build_maps
 from dalearn.experiments.sections import as_time
 from dalearn.experiments.surface import Surface, read_surface, surface_of_cells
@@ -126,7 +126,7 @@ class Setup:
         count, layers = grid.column_count, int(parameters.soil.holds_water.any(dim=-1).sum())
         if self.part is not None:
             columns = torch.arange(self.part.first_column, self.part.last_column)
-            grid, parameters = take_part(grid, self.part), select_columns(parameters, columns)
+            grid, parameters = grid.part(self.part.first_cell, self.part.last_cell), select_columns(parameters, columns)
         return grid, parameters, count, layers
 
     @cached_property

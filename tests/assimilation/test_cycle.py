@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from dalearn.assimilation import forecast
 from dalearn.assimilation.covariance import ObservationErrorSettings
 from dalearn.assimilation.cycle import run_cycle
 from dalearn.assimilation.finite import NonFiniteError
@@ -46,6 +47,18 @@ def cycle(d, windows=slice(0, DAYS), state=None, observations=True, settings=Non
         on_window=lambda record, state: records.append((record, state)),
     )
     return end.land, [record for record, _ in records], [state.land for _, state in records]
+
+
+@pytest.mark.parametrize("columns", [2, 3, 4])
+def test_a_domain_in_parts_is_the_whole(run, toy, monkeypatch, columns):
+    record = Record(("WG2", "LAI"), every=2)
+    assert run.grid.column_count > columns
+    state, series = integrate(run.model, run.grid, run.state, run.windows[0], record)
+    monkeypatch.setattr(forecast, "COLUMNS_AT_ONCE", columns)
+    state_in_parts, series_in_parts = integrate(run.model, run.grid, run.state, run.windows[0], record)
+    assert toy.same_bits(state_in_parts, state)
+    for name, values in series.items():
+        assert torch.equal(series_in_parts[name], values), name
 
 
 def test_open_loop_is_a_plain_run(run, toy):

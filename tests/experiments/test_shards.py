@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from dalearn.experiments.environment import first_host, number_of_processes
-from dalearn.experiments.parts import ALIGNMENT, plan_parts, read_parts, take_part, write_parts
+from dalearn.experiments.parts import ALIGNMENT, plan_parts, read_parts, write_parts
 from dalearn.land.parameters import build_parameters
 from dalearn.twin.build import twin_surface
 from dalearn.twin.settings import TwinSettings
@@ -241,7 +241,7 @@ def test_parts_are_even_and_aligned_where_that_is_possible(tmp_path: Path) -> No
         assert len(parts) == min(count, len(CELLS))
         assert sum(part.column_count for part in parts) == grid.column_count
         assert max(part.column_count for part in parts) <= grid.column_count / len(parts) + 5
-        pieces = [take_part(grid, part) for part in parts]
+        pieces = [grid.part(part.first_cell, part.last_cell) for part in parts]
         assert np.array_equal(np.concatenate([piece.latitude for piece in pieces]), grid.latitude)
         assert all(int(piece.cell_of_column[0]) == 0 for piece in pieces)
     write_parts(tmp_path, [first, second])
