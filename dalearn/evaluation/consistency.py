@@ -20,7 +20,7 @@ CHI_SQUARE = "chi-square per observation"
 SIGNAL = "degrees of freedom for signal"
 SIGNAL_PER_OBSERVATION = f"{SIGNAL} per observation"
 LEFT_OUT = "left out"
-LARGEST_EXPECTED = 10.0  # expected departure over observation error where derivatives still say something
+LARGEST_EXPECTED = 10.0  # expected departure over its usual size where derivatives still say something
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,10 @@ class Departures:
 
 
 def is_runaway(expected: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """Whether sqrt(H B H^T + R) is beyond ``LARGEST_EXPECTED`` times sqrt(R)."""
-    return np.nan_to_num(expected) > LARGEST_EXPECTED * error
+    """Whether sqrt(H B H^T + R) is beyond ``LARGEST_EXPECTED`` times both sqrt(R) and its own median."""
+    if not np.isfinite(expected).any():
+        return np.zeros(expected.shape, dtype=bool)
+    return np.nan_to_num(expected) > LARGEST_EXPECTED * np.fmax(error, np.nanmedian(expected))
 
 
 def departure_statistics(departures: Departures, time: np.ndarray, settings: ScoreSettings) -> dict[str, float]:

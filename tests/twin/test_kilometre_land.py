@@ -105,9 +105,7 @@ def test_areas_are_cells_of_the_whole_with_the_stations() -> None:
 
 
 def test_unknown_areas_and_cells_are_refused() -> None:
-    with pytest.raises(
-        InputError, match=r"twin.areas: montpellier has no area 'arles'; choose from ales, "
-    ):
+    with pytest.raises(InputError, match=r"twin.areas: montpellier has no area 'arles'; choose from ales, "):
         kilometre_map(MONTPELLIER, ["arles"])
     with pytest.raises(InputError, match=r"twin.cells: 900 is not one of the 876 cells"):
         kilometre_map(MONTPELLIER, ["ales"], (900,))
