@@ -28,8 +28,8 @@ _CONSISTENCY = (
     "as error. A dash: the mean product is negative. In the simplified filter H is the derivative with respect to the "
     "window start while the residual comes from the operator on the analysis at the window end, so the reduction that "
     "H K promises and the one found here differ even with the right errors. Left out of these means: windows of a cell "
-    f"with √(H B Hᵀ + R) above {LARGEST_EXPECTED:g} times its median and √R, where the forecast amplifies any difference "
-    "from step to step."
+    f"with √(H B Hᵀ + R) above {LARGEST_EXPECTED:g} times its median and √R, where the forecast amplifies any "
+    "difference from step to step."
 )
 _SUMS = (
     "Chi-square: mean of departure² / (H B Hᵀ + R), and for all quantities together of dᵀ S⁻¹ d per observation; 1 "
