@@ -89,7 +89,10 @@ def _add_jacobian(page: Page, run: RunData, quantity: str, experiment: str) -> N
         jacobians = {name: np.where(runaway, np.nan, values) for name, values in jacobians.items()}
     title = f"{quantity_label(quantity)} Jacobian, {experiment}: window end with respect to window start"
     figure = draw_jacobian(jacobians, run.time, quantity, _units(run, quantity), page.cells.vegetation_class, title)
-    caption = f"{experiment}: seasonal cycle of the derivatives of {quantity}; lines are means, shades quartiles; runaway windows left out."
+    caption = (
+        f"{experiment}: seasonal cycle of the derivatives of {quantity}; lines are means, shades quartiles; runaway "
+        "windows left out."
+    )
     page.figure(f"jacobian_{quantity}_{experiment}", figure, caption)
 
 
