@@ -10,7 +10,7 @@ from dalearn.evaluation.agreement_section import add_agreement
 from dalearn.evaluation.comparison import OPEN_LOOP, Comparison
 from dalearn.evaluation.contrast_section import add_contrast
 from dalearn.evaluation.findings import Finding, findings_table
-from dalearn.evaluation.joint_statements import state_agreement, state_root_zone, state_truth
+from dalearn.evaluation.joint_statements import land_use_table, state_agreement, state_root_zone, state_truth
 from dalearn.evaluation.land_use import IRRIGATED
 from dalearn.evaluation.matching import ObservationSeries, match_to_times
 from dalearn.evaluation.page import ROJAS_MUNOZ, Page
@@ -119,6 +119,13 @@ def _add_statements(page: Page, run: RunData, evidence: JointEvidence, retrieved
         statements += state_root_zone(change, roles, cells, settings)
     if evidence.truth is not None:
         statements += state_truth(evidence.truth, roles, cells, settings)
+        uses = land_use_table(evidence.truth, roles, cells, settings)
+        if len(uses):
+            page.table(
+                "truth_by_land_use",
+                uses,
+                "WG2 against the truth of the twin by land use, means of the scores of the cells.",
+            )
     if retrieved is not None:
         statements += state_agreement(retrieved, page.settings.satellite_name, roles, cells, settings)
     if not statements:
@@ -128,7 +135,7 @@ def _add_statements(page: Page, run: RunData, evidence: JointEvidence, retrieved
     page.table("key_statements", frame, "Key statements.", show=False)
     shown = frame.assign(units=["" if units == "1" else pretty_units(units) for units in frame["units"]])
     caption = (
-        "Key statements: the mark is met by the number itself, whatever its interval "
+        "Key statements: surely means with the whole interval, other marks are met by the number itself "
         f"({100 * settings.level:.0f} %, block bootstrap in time)."
     )
     page.report.table(shown, caption)

@@ -6,7 +6,13 @@ import pytest
 from dalearn.evaluation.cells import Cells
 from dalearn.evaluation.comparison import OPEN_LOOP, Comparison
 from dalearn.evaluation.joint_findings import find_contrast
-from dalearn.evaluation.joint_statements import score_differences, state_agreement, state_root_zone, state_truth
+from dalearn.evaluation.joint_statements import (
+    land_use_table,
+    score_differences,
+    state_agreement,
+    state_root_zone,
+    state_truth,
+)
 from dalearn.evaluation.roles import JointRoles
 from dalearn.evaluation.root_zone_change import RootZoneChange, deviation_replicates
 from dalearn.evaluation.table_parts import ScoreSettings
@@ -41,6 +47,27 @@ def test_not_met_where_one_alone_moves_it_further():
     first, second, *_, third = state_root_zone(changes(0.009, 0.015, 0.012), ROLES, CELLS, SETTINGS)
     assert (first.met, second.met, third.met) == (True, False, False)
     assert second.value == pytest.approx(-0.003)
+
+
+def test_a_difference_within_the_noise_is_not_a_finding():
+    generator = np.random.default_rng(5)
+    both, alone = (0.01 + 0.001 * generator.standard_normal((len(TIME), 4)) for _ in range(2))
+    both += 1e-6 - (both - alone)[:, :2].mean()  # above the other on average, by next to nothing
+    change = RootZoneChange(TIME, {"SSM": 0.1 * both, "LAI": alone, "both": both})
+    _, second, *_ = state_root_zone(change, ROLES, CELLS, SETTINGS)
+    assert second.value > 0 > second.low
+    assert second.met is False
+    assert "not told apart" in second.detail
+
+
+def test_truth_by_land_use():
+    comparison, error = compared({"SSM": 0.9, "LAI": 1.0, "both": 0.5})
+    table = land_use_table(comparison, ROLES, CELLS, SETTINGS).set_index("land use")
+    assert list(table["cells"]) == [sum(use == name for use in CELLS.land_use) for name in table.index]
+    cells = [cell for cell, use in enumerate(CELLS.land_use) if use == "flooded"]
+    found = table.loc["flooded", "ubRMSD (m3 m-3), both − " + OPEN_LOOP]
+    assert found == pytest.approx(-0.5 * error[:, cells].std(axis=0).mean())
+    assert table.loc["flooded", "R, LAI − " + OPEN_LOOP] == pytest.approx(0.0, abs=1e-12)
 
 
 def test_nothing_is_said_of_irrigated_cells_where_none_is_known():
