@@ -22,7 +22,6 @@ from dalearn.experiments.read_config import plain
 from dalearn.experiments.run_directory import RunDirectory, fingerprint
 from dalearn.experiments.setup import Setup
 from dalearn.experiments.training import run_training
-from dalearn.twin.settings import KILOMETRE_KEYS
 
 logger = logging.getLogger("dalearn")
 
@@ -97,13 +96,6 @@ def fingerprints(setup: Setup, checksums: dict[str, str]) -> dict[str, str]:
     source = settings_of(config, "twin", "surface", "forcing", "land", "dtype")
     drivers = {name: mark for name, mark in checksums.items() if name.startswith(DRIVERS)}
     observed = settings_of(config, "observations")
-    if config.twin is not None and not config.twin.kilometre:
-        for name in KILOMETRE_KEYS:  # runs made before these keys were known stay valid
-            del source["twin"][name]
-    for section in observed["observations"]:
-        for name in ("rescale_start", "rescale_end"):
-            if section[name] is None:
-                del section[name]
     if config.prepare is not None:
         source |= {
             f"prepare.{name}": prepare_settings(getattr(config.prepare, name)) for name in ("forcing", "surface")
