@@ -103,10 +103,7 @@ def fingerprints(setup: Setup, checksums: dict[str, str]) -> dict[str, str]:
         observed["prepare"] = [prepare_settings(product) for product in config.prepare.observations]
     marks = {"inputs": fingerprint(source, checksums, observed)}
     marks["open_loop"] = fingerprint(source, drivers, settings_of(config, "open_loop"), stored)
-    training = settings_of(config, "training")
-    if config.training is not None and config.training.leaf_area_index_smoothing is None:
-        del training["training"]["leaf_area_index_smoothing"]  # runs made before this key was known stay valid
-    marks["train"] = fingerprint(marks["open_loop"], observed, checksums, training)
+    marks["train"] = fingerprint(marks["open_loop"], observed, checksums, settings_of(config, "training"))
     marks["assimilate"] = fingerprint(marks["train"], settings_of(config, "assimilation"))
     marks["evaluate"] = fingerprint(marks["assimilate"], settings_of(config, "evaluation", "name"))
     return marks
